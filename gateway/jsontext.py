@@ -1,0 +1,192 @@
+"""JSON as text: validate it, take it apart and put it together without ever turning a number into something else.
+
+The home of msgspec and orjson. A value is its own bytes, so an integer beyond 64 bits or a long decimal leaves as it came
+(RFC 8259 section 6 leaves number precision to the receiver; a gateway must not be that receiver).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import orjson
+
+Raw = msgspec.Raw
+"""One JSON value as it stands in some larger text; bytes-like, without a copy."""
+
+_any = msgspec.json.Decoder(Raw)
+_object = msgspec.json.Decoder(dict[str, Raw])
+_array = msgspec.json.Decoder(list[Raw])
+_value: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
+_MAYBE_HUGE = re.compile(rb"[0-9]{309}|[eE]\+?[0-9]{3}")
+_LONGEST_NUMBER = 4300
+"""Digits; the bound CPython itself puts on turning text into an integer, because longer is quadratic."""
+
+
+class NotJson(ValueError):
+    """The text is not acceptable JSON. The message says what and where, and echoes none of it."""
+
+
+def check_document(text: bytes, depth: int) -> None:
+    """Raise NotJson unless `text` is one JSON value, RFC 8259, in UTF-8, nested at most `depth` deep, all numbers finite.
+
+    Stricter than the grammar where a value could not be passed on unharmed: no lone surrogates, no number beyond a double's range.
+    """
+    if not text.strip(b" \t\r\n"):
+        raise NotJson("the body is empty")
+    if text.startswith(b"\xef\xbb\xbf"):
+        raise NotJson("the body starts with a byte order mark; send UTF-8 without one")
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        raise NotJson(f"the body is not UTF-8 (byte {error.start})") from None
+    try:
+        _any.decode(text)
+    except RecursionError:
+        raise NotJson(f"the body is nested deeper than {depth}") from None
+    except msgspec.DecodeError as error:
+        raise NotJson(_explain(str(error), text)) from None
+    outside = _outside_strings(text)
+    if _is_deeper(outside, depth):
+        raise NotJson(f"the body is nested deeper than {depth}")
+    if _MAYBE_HUGE.search(outside):
+        _check_numbers(outside)
+
+
+def _explain(message: str, text: bytes) -> str:
+    """msgspec's message in our words. It reports bad UTF-16 escapes, short literals and NaN as truncation."""
+    if message.startswith("Input data was truncated"):
+        return f"the body is cut short, or holds NaN, Infinity or half a surrogate pair (within {len(text)} bytes)"
+    return message.replace("JSON is malformed: ", "").replace("(byte ", "(at byte ")
+
+
+def _outside_strings(text: bytes) -> bytes:
+    """What stands outside the strings of a valid JSON text, strings gone."""
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(text.split(b'"')[::2])
+
+
+def _is_deeper(outside: bytes, depth: int) -> bool:
+    if outside.count(b"[") + outside.count(b"{") <= depth:
+        return False
+    brackets = outside.translate(None, _NOT_BRACKETS)
+    for _ in range(depth):
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not brackets:
+            return False
+    return True
+
+
+def _check_numbers(outside: bytes) -> None:
+    for number in _NUMBER.findall(outside):
+        if len(number) > _LONGEST_NUMBER or float(number) in (float("inf"), float("-inf")):
+            raise NotJson("a number is beyond the range of a double")
+
+
+def is_json(text: bytes) -> bool:
+    """Whether `text` can stand in a JSON answer as it is: one value, RFC 8259, in UTF-8."""
+    try:
+        if not text.isascii():
+            text.decode()
+        _any.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def members(text: bytes | Raw) -> dict[str, Raw] | None:
+    """The members of a valid JSON object, or None if it is something else. Of duplicate keys the last one counts."""
+    try:
+        return _object.decode(text)
+    except msgspec.ValidationError:
+        return None
+
+
+def elements(text: bytes | Raw) -> list[Raw] | None:
+    """The elements of a valid JSON array, or None if it is something else."""
+    try:
+        return _array.decode(text)
+    except msgspec.ValidationError:
+        return None
+
+
+def load(text: bytes | Raw) -> Any:
+    """A valid JSON value as Python's. Numbers may lose digits: only for what the gateway itself reads."""
+    return _value.decode(text)
+
+
+def dump(value: Any) -> bytes:
+    """Python's value as JSON; Raw and Fragment stand for themselves."""
+    return orjson.dumps(value)
+
+
+def fragment(text: bytes) -> orjson.Fragment:
+    """Valid JSON text to stand in a value given to `dump`. Nothing checks it again."""
+    return orjson.Fragment(text)
+
+
+def inner_string(text: str) -> bytes:
+    """`text` as it stands between the quotes of a JSON string."""
+    return orjson.dumps(text)[1:-1]
+
+
+class Node:
+    """A valid JSON value taken apart only as far as it is read, and each container only once."""
+
+    __slots__ = ("_children", "raw")
+
+    def __init__(self, raw: bytes | Raw) -> None:
+        self.raw = raw
+        self._children: dict[str, Any] | list[Any] | None | bool = None
+
+    def text(self) -> bytes:
+        """The value's own JSON text."""
+        return bytes(self.raw)
+
+    def is_array(self) -> bool:
+        """Whether the value is an array."""
+        return isinstance(self._open(), list)
+
+    def member(self, name: str) -> "Node | None":
+        """The member of that name, or None if there is none or the value is no object."""
+        children = self._open()
+        if not isinstance(children, dict) or name not in children:
+            return None
+        return self._child(children, name)
+
+    def element(self, index: int) -> "Node | None":
+        """The element at `index`, negative from the end, or None."""
+        children = self._open()
+        if not isinstance(children, list) or not -len(children) <= index < len(children):
+            return None
+        return self._child(children, index)
+
+    def children(self) -> Iterator["Node"]:
+        """Members of an object, or elements of an array, in order; nothing from a scalar."""
+        children = self._open()
+        keys: Any = range(len(children)) if isinstance(children, list) else children or ()
+        for key in keys:
+            yield self._child(children, key)
+
+    def __len__(self) -> int:
+        children = self._open()
+        return len(children) if isinstance(children, dict | list) else 0
+
+    def _open(self) -> dict[str, Any] | list[Any] | bool:
+        if self._children is None:
+            opened = members(self.raw)
+            self._children = opened if opened is not None else elements(self.raw)
+            if self._children is None:
+                self._children = False
+        return self._children
+
+    @staticmethod
+    def _child(children: Any, key: Any) -> "Node":
+        child = children[key]
+        if not isinstance(child, Node):
+            child = children[key] = Node(child)
+        return child
