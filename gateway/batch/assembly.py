@@ -1,0 +1,99 @@
+"""From results to the answer, in the order asked: entries that a dialect only has to spell.
+
+`select` and `omit` are applied here, to what is answered; references have seen everything.
+"""
+
+from dataclasses import dataclass
+
+from gateway.batch.content import EMPTY, Content, Kind
+from gateway.batch.jsonpath import JsonPath, TooManyVisits
+from gateway.batch.limits import Limits
+from gateway.batch.operation import Operation, Select
+from gateway.batch.plan import Plan
+from gateway.batch.results import Result
+from gateway.jsontext import Node, dump, fragment
+from gateway.messages import Failure, Headers, Reason, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One operation in the answer. Times are in milliseconds, None where nothing was sent; `failure` only if the status is ours.
+
+    `content` is None where the body is left out. `entries` are the forEach children or the nested operations.
+    """
+
+    operation: Operation
+    status: int
+    path: str
+    headers: Headers = ()
+    content: Content | None = None
+    duration: float | None = None
+    queued: float | None = None
+    failure: Failure | None = None
+    warning: Reason | None = None
+    item: int | None = None
+    entries: "tuple[Entry, ...] | None" = None
+
+
+def assemble(plan: Plan, results: tuple[Result, ...], limits: Limits) -> tuple[Entry, ...]:
+    """The entries of the whole answer: top-level operations in the order asked, with what belongs below each."""
+    return tuple(_entry_of_step(plan, results, index, limits) for index in plan.top)
+
+
+def _entry_of_step(plan: Plan, results: tuple[Result, ...], index: int, limits: Limits) -> Entry:
+    nested = plan.steps[index].nested
+    below = tuple(_entry_of_step(plan, results, child, limits) for child in nested) if nested else None
+    result = results[index]
+    if result.items is not None:
+        below = tuple(_entry(item, limits, None) for item in result.items)
+    return _entry(result, limits, below)
+
+
+def _entry(result: Result, limits: Limits, below: tuple[Entry, ...] | None) -> Entry:
+    operation = result.operation
+    sent = result.started is not None
+    content, warning = _answered(result, limits)
+    return Entry(
+        operation=operation,
+        status=result.status,
+        path=result.target if result.target is not None else operation.path,
+        headers=result.outcome.headers if isinstance(result.outcome, Response) else (),
+        content=content,
+        duration=round(result.duration * 1000, 1) if sent else None,
+        queued=round(result.queued * 1000, 1) if sent else None,
+        failure=result.outcome if isinstance(result.outcome, Failure) else None,
+        warning=warning,
+        item=result.item,
+        entries=below,
+    )
+
+
+def _answered(result: Result, limits: Limits) -> tuple[Content | None, Reason | None]:
+    """The body to answer and the warning that goes with it."""
+    operation, content = result.operation, result.content
+    if isinstance(result.outcome, Failure) or result.items is not None:
+        return None, None
+    if operation.omit or (operation.omit_on_success and result.succeeded):
+        return None, content.warning
+    if operation.select is not None and result.succeeded and content.kind is Kind.JSON:
+        try:
+            return Content(Kind.JSON, select(operation.select, content.body, limits)), content.warning
+        except TooManyVisits:
+            return EMPTY, Reason.REFERENCE_TOO_LARGE
+    return content, content.warning
+
+
+def select(wanted: Select, body: bytes, limits: Limits) -> bytes:
+    """What `wanted` picks from a JSON body: a value, or an object of values. Singular and missing is null, otherwise a list."""
+    root = Node(body)
+    picked = {name: _pick(path, root, limits) for name, path in wanted.paths}
+    if None in picked:
+        return picked[None]
+    return dump({name: fragment(value) for name, value in picked.items()})
+
+
+def _pick(path: JsonPath, root: Node, limits: Limits) -> bytes:
+    found = path.find(root, limits.value_visits)
+    if path.singular:
+        return found[0].text() if found else b"null"
+    return b"[" + b",".join(node.text() for node in found) + b"]"

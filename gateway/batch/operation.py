@@ -1,0 +1,88 @@
+"""What a client asked for: an envelope of operations, dialect-free, its texts compiled to templates."""
+
+from dataclasses import dataclass
+
+from gateway.batch.jsonpath import JsonPath
+from gateway.batch.reference import Parts, Reference
+from gateway.batch.template import JsonParts
+from gateway.errors import Problem
+
+HeaderChanges = tuple[tuple[str, Parts | None], ...]
+"""Lower-case header names and what they become; None removes what came before."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A JSON body with holes. Without any it reaches the upstream byte for byte."""
+
+    parts: JsonParts
+
+
+@dataclass(frozen=True, slots=True)
+class TextBody:
+    """A text body with holes, to be sent in `charset`."""
+
+    parts: Parts
+    charset: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class BytesBody:
+    """A body that is sent as it is."""
+
+    content: bytes
+
+
+Body = JsonBody | TextBody | BytesBody
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """What of a JSON body is answered: the value at a path, or an object of values by name."""
+
+    paths: tuple[tuple[str | None, JsonPath], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One sub-request asked for. `pointer` leads to it in the envelope as sent; `timeout` is in seconds."""
+
+    pointer: str
+    path: str
+    target: Parts
+    name: str | None = None
+    method: str = "GET"
+    headers: HeaderChanges = ()
+    body: Body | None = None
+    content_type: str | None = None
+    depends_on: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    for_each: Reference | None = None
+    nested: "tuple[Operation, ...]" = ()
+    timeout: float | None = None
+    select: Select | None = None
+    omit: bool = False
+    omit_on_success: bool = False
+    upstream: str | None = None
+    references: tuple[tuple[str, Reference], ...] = ()
+    """Every reference in it, with the pointer to where it stands."""
+
+    @property
+    def label(self) -> str:
+        """What to call it in a message: its name, else its pointer."""
+        return self.name or self.pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One batch as values. `timeout` is in seconds; `headers` go into every operation, before its own.
+
+    `problems` were found while decoding; the plan adds its own and refuses them all at once.
+    """
+
+    operations: tuple[Operation, ...]
+    headers: HeaderChanges = ()
+    timeout: float | None = None
+    stop_on_error: bool = False
+    show_headers: bool | None = None
+    problems: tuple[Problem, ...] = ()

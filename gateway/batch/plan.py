@@ -1,0 +1,261 @@
+"""The plan: every operation of an envelope as a step that knows what it waits for and where it leads.
+
+    make_plan
+      a  list the operations of the tree in the order asked, name them
+      b  give each its route, and check what may be sent there
+      c  join each to what it waits for: dependsOn, after, references, the operation it is nested in
+      d  find cycles, and chains that are too long
+
+Everything is checked and every problem reported, or there is no plan; nothing is sent before there is one.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from gateway.batch.limits import Limits
+from gateway.batch.operation import Envelope, HeaderChanges, Operation
+from gateway.batch.routes import Route, RouteTable
+from gateway.batch.target import BadTarget, check_path
+from gateway.batch.template import literal
+from gateway.errors import Problem, refuse_envelope
+from gateway.messages import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An operation in the plan. Numbers are indexes into the plan's steps.
+
+    `needs` must have succeeded and `after` must have ended before it is sent; `followers` wait for it. `headers` are the
+    envelope's changes, then the operation's. `stage` is the longest way from a step that waits for nothing, from 1.
+    """
+
+    index: int
+    operation: Operation
+    route: Route
+    headers: HeaderChanges
+    needs: tuple[int, ...]
+    after: tuple[int, ...]
+    followers: tuple[int, ...]
+    nested: tuple[int, ...]
+    stage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked batch: its steps in the order asked, parents before what is nested in them."""
+
+    envelope: Envelope
+    steps: tuple[Step, ...]
+    top: tuple[int, ...]
+    names: dict[str, int]
+
+
+def make_plan(envelope: Envelope, routes: RouteTable, limits: Limits) -> Plan:
+    """The plan of `envelope`, or a Refusal with everything that is wrong with it."""
+    return _Planning(envelope, routes, limits).plan()
+
+
+class _Planning:
+    def __init__(self, envelope: Envelope, routes: RouteTable, limits: Limits) -> None:
+        self.envelope = envelope
+        self.routes = routes
+        self.limits = limits
+        self.problems = list(envelope.problems)
+        self.reported = frozenset(problem.pointer for problem in envelope.problems)
+        self.operations: list[Operation] = []
+        self.parents: list[int | None] = []
+        self.nested: list[list[int]] = []
+        self.names: dict[str, int] = {}
+
+    def plan(self) -> Plan:
+        top = tuple(self._list(operation, None) for operation in self.envelope.operations)
+        self._check_counts()
+        chosen = [self._route(operation) for operation in self.operations]
+        self._check_shares(chosen)
+        needs, after = self._join()
+        stages = self._stages([n | a for n, a in zip(needs, after, strict=True)])
+        if self.problems:
+            raise refuse_envelope(sorted(self.problems, key=self._position))
+        followers: list[list[int]] = [[] for _ in self.operations]
+        for index, (need, wait) in enumerate(zip(needs, after, strict=True)):
+            for earlier in need | wait:
+                followers[earlier].append(index)
+        steps = tuple(
+            Step(
+                index=index,
+                operation=operation,
+                route=route,
+                headers=self.envelope.headers + operation.headers,
+                needs=tuple(sorted(needs[index])),
+                after=tuple(sorted(after[index] - needs[index])),
+                followers=tuple(followers[index]),
+                nested=tuple(self.nested[index]),
+                stage=stages[index],
+            )
+            for index, (operation, route) in enumerate(zip(self.operations, chosen, strict=True))
+            if route is not None
+        )
+        return Plan(self.envelope, steps, top, self.names)
+
+    def _wrong(self, pointer: str, reason: Reason, detail: str) -> None:
+        self.problems.append(Problem(pointer, reason, detail))
+
+    def _position(self, problem: Problem) -> tuple[str | int, ...]:
+        """Problems in the order of the envelope: `/requests/2` before `/requests/10`."""
+        return tuple(f"{int(part):09d}" if part.isdecimal() else part for part in problem.pointer.split("/"))
+
+    # a
+    def _list(self, operation: Operation, parent: int | None) -> int:
+        index = len(self.operations)
+        self.operations.append(operation)
+        self.parents.append(parent)
+        self.nested.append([])
+        if operation.name is not None:
+            if operation.name in self.names:
+                first = self.operations[self.names[operation.name]].pointer
+                self._wrong(f"{operation.pointer}/name", Reason.DUPLICATE_NAME, f"the name {operation.name!r} is taken by {first}")
+            else:
+                self.names[operation.name] = index
+        self.nested[index].extend([self._list(child, index) for child in operation.nested])
+        return index
+
+    def _check_counts(self) -> None:
+        limits = self.limits
+        if len(self.operations) > limits.operations:
+            found = len(self.operations)
+            self._wrong("/requests", Reason.TOO_MANY_OPERATIONS, f"{found} operations, {limits.operations} are allowed in one batch")
+        counts = [len(operation.references) for operation in self.operations]
+        for operation, count in zip(self.operations, counts, strict=True):
+            if count > limits.references_per_operation:
+                detail = f"{count} references, {limits.references_per_operation} are allowed in one operation"
+                self._wrong(operation.pointer, Reason.INVALID_REFERENCE, detail)
+        if sum(counts) > limits.references:
+            self._wrong("/requests", Reason.INVALID_REFERENCE, f"{sum(counts)} references, {limits.references} are allowed in one batch")
+
+    # b
+    def _route(self, operation: Operation) -> Route | None:
+        pointer = f"{operation.pointer}/path"
+        if pointer in self.reported:
+            return None
+        if operation.upstream is not None and operation.upstream not in self.routes.upstreams:
+            self._wrong(f"{operation.pointer}/upstream", Reason.UNKNOWN_UPSTREAM, f"there is no upstream {operation.upstream!r}")
+            return None
+        try:
+            check_path("".join(part if isinstance(part, str) else "x" for part in operation.target).partition("?")[0])
+        except BadTarget as error:
+            self._wrong(pointer, Reason.PATH_NOT_ALLOWED, str(error))
+            return None
+        found = self.routes.look_up(fixed_path(operation), operation.upstream)
+        match found:
+            case ():
+                self._wrong(pointer, Reason.UNKNOWN_UPSTREAM, f"no upstream serves {fixed_path(operation) or '/'}")
+                return None
+            case (route,):
+                return self._checked(operation, route)
+            case _:
+                names = ", ".join(sorted(route.upstream for route in found))
+                self._wrong(pointer, Reason.UNKNOWN_UPSTREAM, f"several upstreams serve this path; say which with upstream: {names}")
+                return None
+
+    def _checked(self, operation: Operation, route: Route) -> Route:
+        if operation.method not in route.methods:
+            allowed = ", ".join(sorted(route.methods))
+            detail = f"{operation.method} is not allowed on {route.prefix}; allowed: {allowed}"
+            self._wrong(f"{operation.pointer}/method", Reason.METHOD_NOT_ALLOWED, detail)
+        if any(name == "cookie" and parts is not None for name, parts in operation.headers) and "cookie" not in route.policy.forward:
+            detail = f"cookies are sent only to upstreams that forward them, and {route.upstream} does not"
+            self._wrong(f"{operation.pointer}/headers", Reason.HEADER_NOT_ALLOWED, detail)
+        return route
+
+    def _check_shares(self, chosen: list[Route | None]) -> None:
+        for route, count in Counter(route for route in chosen if route is not None and route.max_per_batch).items():
+            if count > route.max_per_batch:
+                over = [self.operations[index] for index, one in enumerate(chosen) if one == route][route.max_per_batch]
+                detail = f"{count} operations for {route.prefix}, {route.max_per_batch} are allowed in one batch"
+                self._wrong(over.pointer, Reason.TOO_MANY_OPERATIONS, detail)
+
+    # c
+    def _join(self) -> tuple[list[set[int]], list[set[int]]]:
+        needs: list[set[int]] = []
+        after: list[set[int]] = []
+        for index, operation in enumerate(self.operations):
+            waits = {name for name in operation.after if self._known(operation, name, "after")}
+            depends = {name for name in operation.depends_on if self._known(operation, name, "dependsOn")}
+            depends |= {name for name in self._referenced(operation) if name not in waits}
+            parent = self.parents[index]
+            needs.append({self.names[name] for name in depends} | ({parent} if parent is not None else set()))
+            after.append({below for name in waits for below in self._subtree(self.names[name])})
+        return needs, after
+
+    def _known(self, operation: Operation, name: str, field: str) -> bool:
+        if name in self.names:
+            return True
+        position = (operation.after if field == "after" else operation.depends_on).index(name)
+        self._wrong(f"{operation.pointer}/{field}/{position}", Reason.INVALID_REFERENCE, f"there is no operation named {name!r}")
+        return False
+
+    def _referenced(self, operation: Operation) -> Iterator[str]:
+        for pointer, reference in operation.references:
+            if reference.is_of_item():
+                if operation.for_each is None:
+                    self._wrong(pointer, Reason.INVALID_REFERENCE, f"{reference} stands outside a forEach operation")
+            elif reference.name in self.names:
+                yield reference.name
+            else:
+                self._wrong(pointer, Reason.INVALID_REFERENCE, f"{reference}: there is no operation named {reference.name!r}")
+
+    def _subtree(self, index: int) -> Iterator[int]:
+        yield index
+        for child in self.nested[index]:
+            yield from self._subtree(child)
+
+    # d
+    def _stages(self, waits: list[set[int]]) -> list[int]:
+        graph = {index: set(wait) for index, wait in enumerate(waits)}
+        while (cycle := _find_cycle(graph)) is not None:
+            first = min(cycle)
+            start = cycle.index(first)
+            labels = [self.operations[index].label for index in cycle[start:] + cycle[:start]]
+            if len(labels) == 1:
+                detail = f"{labels[0]} waits for itself"
+            else:
+                detail = f"{' → '.join([*labels, labels[0]])}: each waits for the next, so none can start"
+            self._wrong(self.operations[first].pointer, Reason.DEPENDENCY_CYCLE, detail)
+            for index in cycle:
+                graph[index] = set()
+        stages = [1] * len(waits)
+        for index in TopologicalSorter(graph).static_order():
+            stages[index] = 1 + max((stages[earlier] for earlier in graph[index]), default=0)
+        self._check_depth(stages)
+        return stages
+
+    def _check_depth(self, stages: list[int]) -> None:
+        allowed = self.limits.dependency_depth
+        for index, stage in enumerate(stages):
+            if stage == allowed + 1:
+                detail = f"{self.operations[index].label} is the end of a chain of {stage} operations, {allowed} are allowed"
+                self._wrong(self.operations[index].pointer, Reason.INVALID_ENVELOPE, detail)
+
+
+def _find_cycle(graph: dict[int, set[int]]) -> list[int] | None:
+    """One cycle as indexes, each waiting for the next, or None."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[int] = error.args[1]
+        return found[:0:-1]
+    return None
+
+
+def fixed_path(operation: Operation) -> str:
+    """What is certain of the operation's path before anything is filled in: all of it, or the whole segments before a reference."""
+    whole = literal(operation.target)
+    if whole is not None:
+        return whole.partition("?")[0]
+    first = operation.target[0]
+    if not isinstance(first, str):
+        return ""
+    path, question, _ = first.partition("?")
+    return path if question else path[: path.rfind("/") + 1]

@@ -1,0 +1,148 @@
+"""References: `${result=NAME:JSONPATH}`, `${status=NAME}`, `${header=NAME:field}`, `${item:JSONPATH}`, `${item}`, `${index}`.
+
+The scanner splits a text into what is literal and what is a reference. A reference ends at the first `}` outside quotes;
+`$${` is a literal `${`; any other `${…}` is literal.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from gateway.batch.jsonpath import BadJsonPath, JsonPath, PathRules, compile_path
+
+FORBIDDEN_IN_NAMES = frozenset(":{}")
+FORBIDDEN_NAMES = frozenset({"__proto__", "constructor", "prototype"})
+"""Names that would reach into a JavaScript client's objects."""
+
+_OPENING = re.compile(r"\$\$\{|\$\{(?:(result|status|header)=|(item)|(index)\})")
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Source(Enum):
+    """What a reference reads."""
+
+    RESULT = "result"
+    STATUS = "status"
+    HEADER = "header"
+    ITEM = "item"
+    INDEX = "index"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A place in another operation's answer, or in the forEach item at hand. `field` is a lower-case header name."""
+
+    source: Source
+    name: str = ""
+    path: JsonPath | None = None
+    field: str = ""
+
+    def is_of_item(self) -> bool:
+        """Whether it reads the forEach item or its index rather than another operation."""
+        return self.source in (Source.ITEM, Source.INDEX)
+
+    def __str__(self) -> str:
+        match self.source:
+            case Source.RESULT:
+                return f"${{result={self.name}:{self.path.text if self.path else ''}}}"
+            case Source.STATUS:
+                return f"${{status={self.name}}}"
+            case Source.HEADER:
+                return f"${{header={self.name}:{self.field}}}"
+            case Source.ITEM:
+                return f"${{item:{self.path.text}}}" if self.path else "${item}"
+            case Source.INDEX:
+                return "${index}"
+
+
+class BadReference(ValueError):
+    """A text opens a reference and does not finish it properly. The message says what and at which column (from 1)."""
+
+
+Parts = tuple[str | Reference, ...]
+
+
+def may_hold_reference(text: str) -> bool:
+    """A cheap look: False means there is neither a reference nor an escape in it."""
+    return "${" in text
+
+
+def scan(text: str, rules: PathRules) -> Parts:
+    """Literal texts and references of `text`, in order, escapes undone; BadReference if one is malformed."""
+    parts: list[str | Reference] = []
+    literal = ""
+    at = 0
+    for opening in iter(lambda: _OPENING.search(text, at), None):
+        literal += text[at : opening.start()]
+        if opening[0] == "$${":
+            literal += "${"
+            at = opening.end()
+            continue
+        if literal:
+            parts.append(literal)
+            literal = ""
+        end = _closing(text, opening.start())
+        parts.append(_read(text[opening.start() + 2 : end], opening.start() + 1, rules))
+        at = end + 1
+    literal += text[at:]
+    if literal:
+        parts.append(literal)
+    return tuple(parts)
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the reference ends. Quotes count from the first colon on: before it stands a name, which may hold an apostrophe."""
+    in_path = False
+    quote = ""
+    escaped = False
+    for at in range(start + 2, len(text)):
+        character = text[at]
+        if quote:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == quote:
+                quote = ""
+        elif character == ":":
+            in_path = True
+        elif in_path and character in "'\"":
+            quote = character
+        elif character == "}":
+            return at
+    raise BadReference(f"column {start + 1}: the reference has no closing }}")
+
+
+def _read(inner: str, column: int, rules: PathRules) -> Reference:
+    if inner == "index":
+        return Reference(Source.INDEX)
+    if inner == "item":
+        return Reference(Source.ITEM)
+    if inner.startswith("item"):
+        if not inner.startswith("item:"):
+            raise BadReference(f"column {column}: write ${{item}} or ${{item:JSONPATH}}")
+        return Reference(Source.ITEM, path=_path(inner[5:], column, rules))
+    kind, _, rest = inner.partition("=")
+    if kind == "status":
+        return Reference(Source.STATUS, _name(rest, column, "${status=NAME}"))
+    name, colon, place = rest.partition(":")
+    if kind == "result":
+        if not colon:
+            raise BadReference(f"column {column}: write ${{result=NAME:JSONPATH}}")
+        return Reference(Source.RESULT, _name(name, column, "${result=NAME:JSONPATH}"), _path(place, column, rules))
+    if not _FIELD_NAME.fullmatch(place):
+        raise BadReference(f"column {column}: write ${{header=NAME:field}} with the name of a header")
+    return Reference(Source.HEADER, _name(name, column, "${header=NAME:field}"), field=place.lower())
+
+
+def _name(name: str, column: int, form: str) -> str:
+    if not name or FORBIDDEN_IN_NAMES & set(name):
+        raise BadReference(f"column {column}: write {form}")
+    return name
+
+
+def _path(text: str, column: int, rules: PathRules) -> JsonPath:
+    try:
+        return compile_path(text, rules)
+    except BadJsonPath as error:
+        raise BadReference(f"column {column}: {error}") from None

@@ -1,0 +1,89 @@
+"""What became of each operation, and of the batch."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.batch.content import Content, Kind
+from gateway.batch.operation import Operation
+from gateway.errors import status_of
+from gateway.messages import Failure, Outcome, Response
+
+
+class Result(NamedTuple):
+    """What became of one operation or one forEach child.
+
+    `target` and `started` (seconds of the clock) are None where nothing was sent; `duration` is seconds from ready to last byte;
+    `item` is the index of a forEach child.
+    A forEach operation has `items`, one result per item, and an outcome of its own making: 200 or 207.
+    """
+
+    operation: Operation
+    upstream: str
+    outcome: Outcome
+    content: Content
+    target: str | None = None
+    started: float | None = None
+    duration: float = 0.0
+    item: int | None = None
+    items: "tuple[Result, ...] | None" = None
+
+    @property
+    def name(self) -> str | None:
+        """The operation's name."""
+        return self.operation.name
+
+    @property
+    def pointer(self) -> str:
+        """Where the operation stands in the envelope."""
+        return self.operation.pointer
+
+    @property
+    def method(self) -> str:
+        """The operation's method."""
+        return self.operation.method
+
+    @property
+    def queued(self) -> float:
+        """Seconds spent waiting for a connection or a retry."""
+        return self.outcome.queued
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, the upstream's or the gateway's."""
+        match self.outcome:
+            case Response(status=status):
+                return status
+            case Failure(reason=reason):
+                return status_of(reason)
+
+    @property
+    def succeeded(self) -> bool:
+        """Success is a status below 400."""
+        return self.status < 400
+
+    @property
+    def holds_json(self) -> bool:
+        """Whether a reference can read its body."""
+        return self.content.kind is Kind.JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A batch that has ended. `results` is flat, in the order asked, forEach children after their operation; `duration` in seconds.
+
+    `operations` and `failed` count every entry of the answer, children included.
+    """
+
+    operations: int
+    failed: int
+    duration: float
+    results: tuple[Result, ...]
+
+
+def summarise(results: tuple[Result, ...], duration: float) -> Finished:
+    """The whole batch from the results of its steps."""
+    flat: list[Result] = []
+    for result in results:
+        flat.append(result)
+        flat.extend(result.items or ())
+    return Finished(len(flat), sum(1 for result in flat if not result.succeeded), duration, tuple(flat))

@@ -1,0 +1,59 @@
+"""Which upstream serves a path: longest prefix, on whole segments."""
+
+from dataclasses import dataclass, field
+
+from gateway.messages import Headers
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""The methods an operation may have. CONNECT and TRACE are not among them, ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderPolicy:
+    """What an upstream does to headers; lower-case names.
+
+    `forward`: taken from the outer request. `deny`: removed, whoever sent it. `set`: set after that, and not to be overridden.
+    """
+
+    forward: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+    set: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path prefix that leads to an upstream. `timeout` is the upstream's, in seconds; `max_per_batch` 0 means no limit."""
+
+    upstream: str
+    prefix: str
+    timeout: float = 10.0
+    methods: frozenset[str] = frozenset(METHODS)
+    max_per_batch: int = 0
+    policy: HeaderPolicy = field(default_factory=HeaderPolicy)
+    show_cookies: bool = False
+
+
+class RouteTable:
+    """All routes of a configuration."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self.routes = routes
+        self.upstreams = frozenset(route.upstream for route in routes)
+        self._by_prefix: dict[str, tuple[Route, ...]] = {}
+        for route in routes:
+            prefix = route.prefix.rstrip("/")
+            self._by_prefix[prefix] = (*self._by_prefix.get(prefix, ()), route)
+
+    def look_up(self, path: str, upstream: str | None = None) -> tuple[Route, ...]:
+        """The routes of `path` (no query) with the longest prefix that ends at a segment boundary; of one upstream if it is named.
+
+        None if nothing serves the path, more than one if several upstreams have the same prefix and none is named.
+        """
+        prefix = path.rstrip("/")
+        while True:
+            routes = self._by_prefix.get(prefix, ())
+            if upstream is not None:
+                routes = tuple(route for route in routes if route.upstream == upstream)
+            if routes or not prefix:
+                return routes
+            prefix = prefix[: prefix.rfind("/")]

@@ -1,0 +1,126 @@
+"""Templates: texts and JSON with holes, and putting values in the holes.
+
+A value is its JSON text. In a text, scalars stand as text and a list is joined with commas; where a JSON string is exactly one
+reference the value stands with its type. Where a value stands decides how it is encoded. Filled-in values are never scanned again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.batch.headers import BadHeader, check_value
+from gateway.batch.limits import Limits
+from gateway.batch.reference import Parts, Reference
+from gateway.batch.target import BadTarget, check_path, check_path_value, encode_literal, encode_value
+from gateway.jsontext import elements, inner_string, load
+from gateway.messages import Reason
+
+Resolve = Callable[[Reference], bytes]
+"""The value a reference stands for, as JSON text; Unfillable if there is none."""
+
+
+class Unfillable(Exception):
+    """A template cannot be filled, so its operation is not sent. `reason` and `detail` become its failure."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A reference inside a JSON template. Typed: it was the whole string, so the value replaces the quotes too."""
+
+    reference: Reference
+    typed: bool
+
+
+JsonParts = tuple[bytes | Hole, ...]
+
+
+def literal(parts: Parts) -> str | None:
+    """The text of a template without references, else None."""
+    match parts:
+        case ():
+            return ""
+        case (str(text),):
+            return text
+        case _:
+            return None
+
+
+def fill_target(parts: Parts, resolve: Resolve, limits: Limits) -> str:
+    """The target as it will be sent. Unfillable if a value has no text, is illegal where it stands, or the whole is too long."""
+    filled = ""
+    in_query = False
+    try:
+        for part in parts:
+            if isinstance(part, str):
+                filled += encode_literal(part)
+                in_query = in_query or "?" in part
+            else:
+                filled += _target_value(part, resolve, in_query)
+        check_path(filled.partition("?")[0])
+    except BadTarget as error:
+        raise Unfillable(Reason.PATH_NOT_ALLOWED, str(error)) from None
+    if len(filled) > limits.target:
+        raise Unfillable(Reason.PATH_NOT_ALLOWED, f"the filled-in path has {len(filled)} characters, {limits.target} are allowed")
+    return filled
+
+
+def _target_value(reference: Reference, resolve: Resolve, in_query: bool) -> str:
+    texts = texts_of(resolve(reference), reference)
+    if not in_query:
+        for text in texts:
+            check_path_value(text)
+    return ",".join(map(encode_value, texts))
+
+
+def fill_header(parts: Parts, resolve: Resolve, limits: Limits) -> str:
+    """A header value as it will be sent. Unfillable if a value has no text, or the whole is no legal header value."""
+    filled = fill_text(parts, resolve)
+    try:
+        check_value(filled, limits.header)
+    except BadHeader as error:
+        raise Unfillable(error.reason, str(error)) from None
+    return filled
+
+
+def fill_text(parts: Parts, resolve: Resolve) -> str:
+    """Plain text, values unencoded."""
+    return "".join(part if isinstance(part, str) else ",".join(texts_of(resolve(part), part)) for part in parts)
+
+
+def fill_json(parts: JsonParts, resolve: Resolve) -> bytes:
+    """JSON text: typed holes take the value itself, others its text inside the string they stand in."""
+    filled = []
+    for part in parts:
+        if isinstance(part, bytes):
+            filled.append(part)
+        elif part.typed:
+            filled.append(resolve(part.reference))
+        else:
+            filled.append(inner_string(",".join(texts_of(resolve(part.reference), part.reference))))
+    return b"".join(filled)
+
+
+def texts_of(value: bytes, reference: Reference) -> list[str]:
+    """A value as text: one for a scalar, one per element for a list. Unfillable for null, objects and empty lists."""
+    if value[:1] != b"[":
+        return [_text_of(value, reference)]
+    found = elements(value) or []
+    if not found:
+        raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} is an empty list, which has no text")
+    return [_text_of(bytes(element), reference) for element in found]
+
+
+def _text_of(value: bytes, reference: Reference) -> str:
+    match value[:1]:
+        case b'"':
+            text: str = load(value)
+            return text
+        case b"n" | b"{" | b"[":
+            what = {b"n": "null", b"{": "an object", b"[": "a list in a list"}[value[:1]]
+            raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} is {what}, which has no text")
+        case _:
+            return value.decode()
