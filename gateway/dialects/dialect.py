@@ -1,0 +1,35 @@
+"""What every dialect can do."""
+
+from typing import NamedTuple, Protocol
+
+from gateway.batch.assembly import Entry
+from gateway.batch.compile import Rules
+from gateway.batch.operation import Envelope
+from gateway.batch.results import Finished
+from gateway.errors import Refusal
+from gateway.messages import Headers
+
+
+class Encoded(NamedTuple):
+    """An answer on the wire."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Dialect(Protocol):
+    """A wire format. `name` is a metric label."""
+
+    @property
+    def name(self) -> str:
+        """One word, lower case."""
+
+    def decode(self, body: bytes, rules: Rules) -> Envelope:
+        """The envelope, or a Refusal with every problem found."""
+
+    def encode(self, envelope: Envelope, entries: tuple[Entry, ...], finished: Finished) -> Encoded:
+        """The answer to a batch that has run."""
+
+    def refuse(self, refusal: Refusal, request_id: str) -> Encoded:
+        """The answer to a request that was refused."""

@@ -1,0 +1,264 @@
+"""The native envelope: bytes to operations, with every problem found and a pointer to each.
+
+    decode
+      a  the bytes are JSON as RFC 8259 has it, and an object
+      b  the envelope's own fields
+      c  each operation's fields, and those nested in it
+    Texts become templates through the compiler; what the plan needs to know (routes, names, cycles) is checked there.
+"""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from typing import Any
+from unicodedata import category
+
+from gateway.batch.compile import Compiler, Rules, escape
+from gateway.batch.content import is_json_type
+from gateway.batch.operation import Body, BytesBody, Envelope, HeaderChanges, JsonBody, Operation, Select, TextBody
+from gateway.batch.reference import FORBIDDEN_IN_NAMES, FORBIDDEN_NAMES, Parts
+from gateway.batch.routes import METHODS
+from gateway.batch.template import literal
+from gateway.dialects.fields import Fields, describe, is_string
+from gateway.errors import Problem, Refusal, refuse_envelope
+from gateway.jsontext import NotJson, Raw, check_document, elements, load, members
+from gateway.messages import Reason
+
+_ENVELOPE_FIELDS = ("requests", "headers", "timeout", "onError", "responseHeaders", "coalesce")
+_OPERATION_FIELDS = (
+    "path", "method", "name", "headers", "body", "bodyEncoding", "dependsOn", "after", "forEach", "requests", "timeout",
+    "select", "omit", "upstream",
+)  # fmt: skip
+
+
+def decode(body: bytes, rules: Rules, json_in_strings: bool) -> Envelope:
+    """The envelope in `body` with the problems found in it; a Refusal if there is no envelope at all. `json_in_strings`: a body string that holds a JSON object or array is that JSON."""
+    try:
+        check_document(body, rules.limits.depth)
+    except NotJson as error:
+        raise Refusal(Reason.MALFORMED_JSON, str(error)) from None
+    fields = members(body)
+    if fields is None:
+        raise refuse_envelope([Problem("", Reason.INVALID_ENVELOPE, "the batch must be a JSON object with a list of requests")])
+    return _Decoder(rules, json_in_strings).envelope(fields)
+
+
+class _Decoder:
+    def __init__(self, rules: Rules, json_in_strings: bool) -> None:
+        self.rules = rules
+        self.json_in_strings = json_in_strings
+        self.problems: list[Problem] = []
+        self.content_type: str | None = None
+
+    # b
+    def envelope(self, raw: dict[str, Raw]) -> Envelope:
+        fields = Fields(raw, "", self.problems)
+        fields.check_known(_ENVELOPE_FIELDS, "the batch")
+        compiler = Compiler(self.rules, self.problems)
+        headers = self._headers(fields, compiler)
+        for pointer, reference in compiler.references:
+            detail = f"{reference} stands in the batch's own headers; write it in an operation's"
+            compiler.wrong(pointer, Reason.INVALID_REFERENCE, detail)
+        self.content_type = _content_type(headers)
+        fields.boolean("coalesce")
+        if "requests" not in fields:
+            fields.wrong("requests", "requests is missing: a batch is a list of operations")
+        return Envelope(
+            operations=self._operations(fields),
+            headers=headers,
+            timeout=fields.milliseconds("timeout"),
+            stop_on_error=fields.choice("onError", ("continue", "stop")) == "stop",
+            show_headers=fields.boolean("responseHeaders"),
+            problems=tuple(self.problems),
+        )
+
+    def _operations(self, fields: Fields) -> tuple[Operation, ...]:
+        if "requests" not in fields:
+            return ()
+        listed = elements(fields.raw["requests"])
+        most = self.rules.limits.operations
+        if listed is None:
+            fields.wrong("requests", f"requests must be a list of operations, got {describe(fields.raw['requests'])}")
+            return ()
+        if not listed:
+            fields.wrong("requests", "requests is empty: there is nothing to do")
+        if len(listed) > most:
+            fields.wrong("requests", f"{len(listed)} operations, {most} are allowed in one batch", Reason.TOO_MANY_OPERATIONS)
+            return ()
+        found = [self._operation(raw, f"{fields.pointer('requests')}/{index}") for index, raw in enumerate(listed)]
+        return tuple(operation for operation in found if operation is not None)
+
+    # c
+    def _operation(self, raw: Raw, at: str) -> Operation | None:
+        opened = members(raw)
+        if opened is None:
+            self.problems.append(Problem(at, Reason.INVALID_ENVELOPE, f"an operation must be an object, got {describe(raw)}"))
+            return None
+        fields = Fields(opened, at, self.problems)
+        fields.check_known(_OPERATION_FIELDS, "an operation")
+        compiler = Compiler(self.rules, self.problems)
+        if "path" not in fields:
+            fields.wrong("path", "path is missing")
+        path = fields.string("path")
+        headers = self._headers(fields, compiler)
+        method = _method(fields)
+        body, content_type = self._body(fields, compiler, headers, method)
+        for_each = fields.string("forEach")
+        if for_each is not None and "requests" in fields:
+            fields.wrong("requests", "requests cannot be nested in a forEach operation")
+        omit = _omit(fields)
+        return Operation(
+            pointer=at,
+            path=path or "",
+            target=compiler.target(path, fields.pointer("path")) if path is not None else (),
+            name=self._name(fields),
+            method=method,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+            depends_on=fields.names("dependsOn"),
+            after=fields.names("after"),
+            for_each=compiler.for_each(for_each, fields.pointer("forEach")) if for_each is not None else None,
+            nested=self._operations(fields),
+            timeout=fields.milliseconds("timeout"),
+            select=_select(fields, compiler),
+            omit=omit is True,
+            omit_on_success=omit == "onSuccess",
+            upstream=fields.string("upstream"),
+            references=tuple(compiler.references),
+        )
+
+    def _name(self, fields: Fields) -> str | None:
+        name = fields.string("name")
+        if name is None:
+            return None
+        most = self.rules.limits.name
+        if not name:
+            fields.wrong("name", "name is empty; leave it out instead")
+        elif len(name) > most:
+            fields.wrong("name", f"name has {len(name)} characters, {most} are allowed")
+        elif name in FORBIDDEN_NAMES:
+            fields.wrong("name", f"the name {name!r} is not allowed: it would reach into a JavaScript client's objects")
+        elif FORBIDDEN_IN_NAMES & set(name) or any(is_control(character) for character in name):
+            fields.wrong("name", "name may hold neither ':', '{', '}' nor control characters")
+        return name
+
+    def _headers(self, fields: Fields, compiler: Compiler) -> HeaderChanges:
+        if "headers" not in fields:
+            return ()
+        pointer = fields.pointer("headers")
+        given = fields.opened("headers", self.rules.limits.depth)
+        most = self.rules.limits.headers
+        if given is None:
+            fields.wrong("headers", f"headers must be an object of strings, got {describe(fields.raw['headers'])}")
+            return ()
+        if len(given) > most:
+            fields.wrong("headers", f"{len(given)} headers, {most} are allowed", Reason.INVALID_HEADER)
+            return ()
+        changes: dict[str, Parts | None] = {}
+        for name, raw in given.items():
+            value = load(raw)
+            at = f"{pointer}/{escape(name)}"
+            if value is None or isinstance(value, str):
+                lower, parts = compiler.header(name, value, at)
+                changes[lower] = parts
+            else:
+                compiler.wrong(at, Reason.INVALID_HEADER, f"a header value is a string or null, got {describe(raw)}")
+        return tuple(changes.items())
+
+    def _body(
+        self, fields: Fields, compiler: Compiler, headers: HeaderChanges, method: str
+    ) -> tuple[Body | None, str | None]:
+        """The body and the content type it is sent with, which is ours to choose only where no header says it."""
+        encoding = fields.choice("bodyEncoding", ("base64",))
+        raw = fields.raw.get("body")
+        if raw is None or bytes(raw) == b"null":
+            return None, None
+        if method in ("GET", "HEAD"):
+            fields.wrong("body", f"{method} takes no body", Reason.INVALID_BODY)
+        content_type = _content_type(headers) or self.content_type
+        if encoding == "base64":
+            return _bytes_body(fields, raw), content_type or "application/octet-stream"
+        if content_type == _NOT_LITERAL:
+            detail = "content-type decides how the body is sent, so it cannot hold a reference"
+            fields.wrong("headers", detail, Reason.INVALID_REFERENCE)
+            return None, None
+        if content_type is None or is_json_type(content_type):
+            return self._json_body(fields, raw, compiler), content_type or "application/json"
+        text = load(raw)
+        if not isinstance(text, str):
+            detail = f"with content-type {content_type} the body must be a string, got {describe(raw)}"
+            fields.wrong("body", detail, Reason.INVALID_BODY)
+            return None, None
+        pointer = fields.pointer("body")
+        return TextBody(compiler.text(text, pointer), compiler.charset(content_type, pointer)), content_type
+
+    def _json_body(self, fields: Fields, raw: Raw, compiler: Compiler) -> JsonBody:
+        pointer = fields.pointer("body")
+        inner = load(raw).strip() if self.json_in_strings and is_string(raw) else ""
+        if inner[:1] not in ("{", "["):
+            return JsonBody(compiler.json_body(raw, pointer))
+        try:
+            check_document(inner.encode(), self.rules.limits.depth)
+        except NotJson as error:
+            fields.wrong("body", f"the string starts like JSON and is not: {error}", Reason.INVALID_BODY)
+            return JsonBody(())
+        return JsonBody(compiler.json_body(inner.encode(), pointer))
+
+
+def _method(fields: Fields) -> str:
+    method = fields.string("method")
+    if method is None or method in METHODS:
+        return method or "GET"
+    hint = f"; did you mean {method.upper()}?" if method.upper() in METHODS else f"; allowed: {', '.join(METHODS)}"
+    fields.wrong("method", f"{method[:20]!r} is not a method an operation can have{hint}", Reason.METHOD_NOT_ALLOWED)
+    return "GET"
+
+
+def _bytes_body(fields: Fields, raw: Raw) -> BytesBody | None:
+    try:
+        return BytesBody(b64decode(load(raw), validate=True))
+    except (Base64Error, ValueError, TypeError):
+        detail = "with bodyEncoding base64 the body must be a base64 string (RFC 4648 section 4)"
+        fields.wrong("body", detail, Reason.INVALID_BODY)
+        return None
+
+
+def _select(fields: Fields, compiler: Compiler) -> Select | None:
+    if "select" not in fields:
+        return None
+    pointer = fields.pointer("select")
+    wanted = load(fields.raw["select"])
+    named: dict[str | None, Any] = wanted if isinstance(wanted, dict) else {None: wanted}
+    paths = []
+    for name, text in named.items():
+        at = pointer if name is None else f"{pointer}/{escape(name)}"
+        if not isinstance(text, str):
+            compiler.wrong(at, Reason.INVALID_ENVELOPE, "select is a JSONPath or an object of JSONPaths by name")
+        elif (path := compiler.select(text, at)) is not None:
+            paths.append((name, path))
+    return Select(tuple(paths))
+
+
+def _omit(fields: Fields) -> bool | str | None:
+    value: bool | str | None = load(fields.raw["omit"]) if "omit" in fields else None
+    if value is None or isinstance(value, bool) or value == "onSuccess":
+        return value
+    fields.wrong("omit", f'omit must be true or "onSuccess", got {describe(fields.raw["omit"])}')
+    return None
+
+
+_NOT_LITERAL = "${}"
+
+
+def _content_type(headers: HeaderChanges) -> str | None:
+    """The content type among header overrides; _NOT_LITERAL if it holds a reference."""
+    for name, parts in headers:
+        if name == "content-type" and parts is not None:
+            text = literal(parts)
+            return _NOT_LITERAL if text is None else text
+    return None
+
+
+def is_control(character: str) -> bool:
+    """Whether a character is a control (Unicode category Cc) or half a surrogate pair."""
+    return category(character) in ("Cc", "Cs")
