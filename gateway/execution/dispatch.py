@@ -1,0 +1,94 @@
+"""One operation: fill its templates, and judge what came back.
+
+Sending is between the two and the scheduler's. Nothing here waits.
+"""
+
+from gateway.batch.content import EMPTY, read_content
+from gateway.batch.headers import merge
+from gateway.batch.lookup import Lookup
+from gateway.batch.operation import Body, BytesBody, JsonBody, TextBody
+from gateway.batch.plan import Step
+from gateway.batch.results import Result
+from gateway.batch.routes import RouteTable
+from gateway.batch.target import encode_literal
+from gateway.batch.template import Resolve, Unfillable, fill_header, fill_json, fill_target, fill_text, literal
+from gateway.batch.limits import Limits
+from gateway.execution.budget import Budget
+from gateway.messages import Context, Failure, Outcome, Reason, Request, Response
+
+
+class Dispatch:
+    """Fills and judges the operations of one batch, for one client."""
+
+    def __init__(self, lookup: Lookup, context: Context, routes: RouteTable, limits: Limits, budget: Budget) -> None:
+        self.lookup = lookup
+        self._context = context
+        self._routes = routes
+        self._limits = limits
+        self._budget = budget
+        self._span = int(context.trace.span_id, 16)
+
+    def fill(self, step: Step, resolve: Resolve, deadline: float) -> Request | Failure:
+        """The request of a step, or why there can be none."""
+        try:
+            target = self._target(step, resolve)
+            headers = self._headers(step, resolve)
+            body = _fill_body(step.operation.body, resolve)
+        except Unfillable as error:
+            return Failure(error.reason, error.detail)
+        if body is None:
+            headers.pop("content-type", None)
+        elif step.operation.content_type is not None:
+            headers.setdefault("content-type", step.operation.content_type)
+        return Request(step.route.upstream, step.operation.method, target, tuple(headers.items()), body, deadline)
+
+    def judge(self, step: Step, outcome: Outcome, target: str, started: float, duration: float, item: int | None) -> Result:
+        """The result of a step that was sent. A body that would make the answer too large is dropped: 507."""
+        content = EMPTY
+        if isinstance(outcome, Response):
+            if self._budget.take(len(outcome.body)):
+                content = read_content(outcome)
+            else:
+                detail = f"the bodies of this batch's answers exceed {self._budget.limit} bytes, or the gateway holds too much"
+                outcome = Failure(Reason.ANSWER_TOO_LARGE, detail, outcome.queued, maybe_processed=True)
+        return Result(step.operation, step.route.upstream, outcome, content, target, started, duration, item)
+
+    def _target(self, step: Step, resolve: Resolve) -> str:
+        operation = step.operation
+        whole = literal(operation.target)
+        if whole is not None:
+            return encode_literal(whole)
+        target = fill_target(operation.target, resolve, self._limits)
+        if self._routes.look_up(target.partition("?")[0], operation.upstream) != (step.route,):
+            raise Unfillable(Reason.PATH_NOT_ALLOWED, f"the filled-in path leaves the route {step.route.prefix}")
+        return target
+
+    def _headers(self, step: Step, resolve: Resolve) -> dict[str, str]:
+        changes = [
+            (name, None if parts is None else fill_header(parts, resolve, self._limits)) for name, parts in step.headers
+        ]
+        context = self._context
+        trace = context.trace
+        self._span = (self._span + 1) & 0xFFFFFFFFFFFFFFFF or 1
+        merged = merge(context.headers, changes, step.route.policy, context.identity)
+        merged["traceparent"] = f"00-{trace.trace_id}-{self._span:016x}-{trace.flags}"
+        if trace.state:
+            merged["tracestate"] = trace.state
+        else:
+            merged.pop("tracestate", None)
+        return merged
+
+
+def _fill_body(body: Body | None, resolve: Resolve) -> bytes | None:
+    match body:
+        case None:
+            return None
+        case JsonBody(parts=parts):
+            return fill_json(parts, resolve)
+        case BytesBody(content=content):
+            return content
+        case TextBody(parts=parts, charset=charset):
+            try:
+                return fill_text(parts, resolve).encode(charset)
+            except UnicodeEncodeError:
+                raise Unfillable(Reason.INVALID_BODY, f"the text cannot be written in {charset}") from None

@@ -1,0 +1,271 @@
+"""Running a plan: each step is sent the moment what it waits for has ended. No levels, no barriers.
+
+    execute
+      a  steps that wait for nothing start; the rest count what they wait for
+      b  a step that starts is either refused (stopped, a dependency failed, cannot be filled) or sent, once or once per item
+      c  an outcome is judged; when a step has all of its outcomes it has ended, and its followers count down
+      d  three things cut in: a failure in a batch that stops on errors, the deadline, a client that has gone
+    One future per request and one timer per batch: a task and a timer per operation were measured to cost half as much again.
+"""
+
+import asyncio
+from collections import deque
+from typing import NamedTuple
+
+from gateway.batch.content import EMPTY
+from gateway.batch.lookup import Lookup
+from gateway.batch.plan import Plan, Step
+from gateway.batch.results import Result
+from gateway.batch.template import Resolve, Unfillable
+from gateway.execution.budget import Budget
+from gateway.execution.dispatch import Dispatch
+from gateway.execution.engine import Engine
+from gateway.jsontext import Node
+from gateway.messages import SAFE_METHODS, Context, Failure, Outcome, Reason, Request, Response
+
+
+class Ended(NamedTuple):
+    """A plan that has run. `client_gone`: nobody is waiting for the answer."""
+
+    results: tuple[Result, ...]
+    client_gone: bool
+
+
+async def execute(plan: Plan, engine: Engine, context: Context, budget: Budget) -> Ended:
+    """Run `plan` and return one result per step, in the order asked.
+
+    When the caller is cancelled, the client has gone: nothing new is sent, safe requests are cancelled, unsafe ones awaited.
+    """
+    run = Run(plan, engine, context, budget)
+    engine.runs.add(run)
+    timer = asyncio.get_running_loop().call_later(max(run.deadline - engine.clock(), 0.0), run.expire)
+    client_gone = False
+    try:
+        run.start()
+        await asyncio.shield(run.ended)
+    except asyncio.CancelledError:
+        client_gone = True
+        run.stop(Reason.CLIENT_GONE, "the client has closed the connection")
+        await asyncio.shield(run.ended)
+    finally:
+        timer.cancel()
+        engine.runs.discard(run)
+        await run.close()
+    return Ended(tuple(result for result in run.results if result is not None), client_gone)
+
+
+class _Slot(NamedTuple):
+    """A request in flight: which step, for which item, what was sent and when it was ready."""
+
+    step: Step
+    item: int | None
+    request: Request
+    ready: float
+
+
+class Run:
+    """One batch while it runs."""
+
+    def __init__(self, plan: Plan, engine: Engine, context: Context, budget: Budget) -> None:
+        limits = engine.rules.limits
+        timeout = plan.envelope.timeout
+        self.results: list[Result | None] = [None] * len(plan.steps)
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.deadline = engine.clock() + (limits.timeout if timeout is None else min(timeout, limits.timeout))
+        self._plan = plan
+        self._engine = engine
+        self._dispatch = Dispatch(Lookup(plan.names, self.results, limits), context, engine.routes, limits, budget)
+        self._waiting = [len(step.needs) + len(step.after) for step in plan.steps]
+        self._ready = deque(step.index for step in plan.steps if not self._waiting[step.index])
+        self._unended = len(plan.steps)
+        self._in_flight: dict[asyncio.Future[Outcome], _Slot] = {}
+        self._closing: list[asyncio.Future[Outcome]] = []
+        self._items: dict[int, list[Result | None]] = {}
+        self._earliest: dict[int, int] = {}
+        self._expanded = len(plan.steps)
+        self._stopped: Failure | None = None
+        self._advancing = False
+
+    # a
+    def start(self) -> None:
+        """Send what waits for nothing."""
+        self._advance()
+
+    def _advance(self) -> None:
+        """Start every step that is ready, and those that become so because one ended at once."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._ready:
+            self._start(self._plan.steps[self._ready.popleft()])
+        self._advancing = False
+        if not self._unended and not self.ended.done():
+            self.ended.set_result(None)
+
+    # b
+    def _start(self, step: Step) -> None:
+        refused = self._stopped or self._failed_dependency(step)
+        if refused is not None:
+            self._end(step, self._unsent(step, refused))
+        elif step.operation.for_each is None:
+            self._send(step, None, self._dispatch.lookup.resolve)
+        else:
+            self._expand(step)
+
+    def _failed_dependency(self, step: Step) -> Failure | None:
+        """The failure of a step one of whose ancestors failed; its cause is the earliest of them in the order asked."""
+        failed = [self._earliest[index] for index in step.needs if index in self._earliest]
+        if not failed:
+            return None
+        self._earliest[step.index] = min(failed)
+        label = self._plan.steps[min(failed)].operation.label
+        return Failure(Reason.DEPENDENCY_FAILED, f"{label} failed, and this operation depends on it", cause=label)
+
+    def _expand(self, step: Step) -> None:
+        reference = step.operation.for_each
+        try:
+            items = self._dispatch.lookup.items(reference) if reference is not None else []
+        except Unfillable as error:
+            self._end(step, self._unsent(step, Failure(error.reason, error.detail)))
+            return
+        refused = self._too_many(step, len(items))
+        if refused is not None:
+            self._end(step, self._unsent(step, refused))
+            return
+        self._expanded += len(items)
+        self._items[step.index] = [None] * len(items)
+        if not items:
+            self._end_items(step)
+        for index, item in enumerate(items):
+            self._send(step, index, self._dispatch.lookup.resolve_for(item, index))
+
+    def _too_many(self, step: Step, count: int) -> Failure | None:
+        limits = self._engine.rules.limits
+        if count > limits.items:
+            return Failure(Reason.TOO_MANY_OPERATIONS, f"forEach over {count} items, {limits.items} are allowed")
+        if self._expanded + count > limits.expanded_operations:
+            detail = f"the batch would grow to {self._expanded + count} operations, {limits.expanded_operations} are allowed"
+            return Failure(Reason.TOO_MANY_OPERATIONS, detail)
+        share = step.route.max_per_batch
+        if share and count > share:
+            return Failure(Reason.TOO_MANY_OPERATIONS, f"forEach over {count} items, {step.route.prefix} allows {share} in one batch")
+        return None
+
+    def _send(self, step: Step, item: int | None, resolve: Resolve) -> None:
+        if self._stopped is not None:
+            self._settle(step, item, self._unsent(step, self._stopped, item))
+            return
+        ready = self._engine.clock()
+        request = self._dispatch.fill(step, resolve, self._deadline(step, ready))
+        if isinstance(request, Failure):
+            self._settle(step, item, self._unsent(step, request, item))
+            return
+        future = asyncio.ensure_future(self._engine.send(request))
+        self._in_flight[future] = _Slot(step, item, request, ready)
+        future.add_done_callback(self._arrived)
+
+    def _deadline(self, step: Step, ready: float) -> float:
+        """The operation's own deadline. One that is the batch's or later is put past it, for the batch's timer to tell."""
+        asked = step.operation.timeout
+        seconds = step.route.timeout if asked is None else min(asked, self._engine.rules.limits.operation_timeout)
+        return ready + seconds if ready + seconds < self.deadline else self.deadline + 1.0
+
+    def _unsent(self, step: Step, failure: Failure, item: int | None = None) -> Result:
+        return Result(step.operation, step.route.upstream, failure, EMPTY, item=item)
+
+    # c
+    def _arrived(self, future: asyncio.Future[Outcome]) -> None:
+        slot = self._in_flight.pop(future, None)
+        if slot is None:
+            return
+        outcome = self._outcome(future)
+        duration = self._engine.clock() - slot.ready
+        result = self._dispatch.judge(slot.step, outcome, slot.request.target, slot.ready, duration, slot.item)
+        self._settle(slot.step, slot.item, result)
+        self._advance()
+
+    def _outcome(self, future: asyncio.Future[Outcome]) -> Outcome:
+        if future.cancelled():
+            return self._stopped or Failure(Reason.INTERNAL, "the request was cancelled")
+        error = future.exception()
+        if error is None:
+            return future.result()
+        message = "sending a request failed in a way that is the gateway's fault"
+        future.get_loop().call_exception_handler({"message": message, "exception": error, "future": future})
+        return Failure(Reason.INTERNAL, message, maybe_processed=True)
+
+    def _settle(self, step: Step, item: int | None, result: Result) -> None:
+        """An operation, or one item of it, has its result."""
+        if item is None:
+            self._end(step, result)
+            return
+        self._note_failure(step, result)
+        items = self._items[step.index]
+        items[item] = result
+        if None not in items:
+            self._end_items(step)
+
+    def _note_failure(self, step: Step, result: Result) -> None:
+        if not result.succeeded and self._plan.envelope.stop_on_error and self._stopped is None:
+            detail = f"{step.operation.label} answered {result.status}, and the batch stops at the first failure"
+            self.stop(Reason.STOPPED, detail)
+
+    def _end_items(self, step: Step) -> None:
+        items = tuple(item for item in self._items.pop(step.index) if item is not None)
+        status = 200 if all(item.succeeded for item in items) else 207
+        outcome = Response(status, (), b"")
+        self._end(step, Result(step.operation, step.route.upstream, outcome, EMPTY, items=items))
+
+    def _end(self, step: Step, result: Result) -> None:
+        if not result.succeeded:
+            self._earliest[step.index] = min(step.index, self._earliest.get(step.index, step.index))
+            self._note_failure(step, result)
+        self.results[step.index] = result
+        self._unended -= 1
+        for follower in step.followers:
+            self._waiting[follower] -= 1
+            if not self._waiting[follower]:
+                self._ready.append(follower)
+
+    # d
+    def stop(self, reason: Reason, detail: str) -> None:
+        """Start nothing new, cancel the safe requests in flight and let the unsafe ones end. The rest fails with `reason`."""
+        if self._stopped is None:
+            self._stopped = Failure(reason, detail)
+        for future, slot in list(self._in_flight.items()):
+            if slot.request.method in SAFE_METHODS:
+                future.cancel()
+
+    def expire(self) -> None:
+        """The deadline of the batch has passed."""
+        self.finish_now(Reason.BATCH_DEADLINE, "the batch's time was over before this operation ended")
+
+    def finish_now(self, reason: Reason, detail: str) -> None:
+        """End the run with what it has. Requests in flight are closed; an unsafe one says that it may have been processed."""
+        if self.ended.done():
+            return
+        self._stopped = Failure(reason, detail)
+        self._advancing = True
+        for future, slot in list(self._in_flight.items()):
+            failure = self._stopped
+            if slot.request.method not in SAFE_METHODS:
+                failure = Failure(reason, f"{detail}; it was in flight and may have been processed", maybe_processed=True)
+            self._cancel(future)
+            duration = self._engine.clock() - slot.ready
+            target = slot.request.target
+            self._settle(slot.step, slot.item, self._dispatch.judge(slot.step, failure, target, slot.ready, duration, slot.item))
+        self._advancing = False
+        self._advance()
+
+    def _cancel(self, future: asyncio.Future[Outcome]) -> None:
+        del self._in_flight[future]
+        future.remove_done_callback(self._arrived)
+        future.cancel()
+        self._closing.append(future)
+
+    async def close(self) -> None:
+        """Cancel what is still in flight, and wait until all that was cancelled has closed what it held."""
+        for future in list(self._in_flight):
+            self._cancel(future)
+        if self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
