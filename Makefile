@@ -1,0 +1,64 @@
+# Needs make and Python 3.11 or later with venv. Everything else is installed, pinned, into .venv on first use.
+
+INTERPRETER := $(or $(PYTHON),$(shell command -v python3.11 || command -v python3))
+INSTALL := $(INTERPRETER) requirements/install.py $(if $(PYTHON),--chosen)
+BIN := .venv/bin
+UV := uv==0.13.9
+COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PYTHON=/path/to/python chooses the interpreter (default: python3.11, else python3)"
+
+.PHONY: interpreter
+interpreter:
+	@test -n "$(INTERPRETER)" || { echo "No Python found. Debian, Ubuntu: apt-get install python3.11 python3.11-venv" >&2; exit 1; }
+
+.PHONY: setup
+setup: interpreter ## set up .venv; does nothing when it is up to date
+	@$(INSTALL) .venv requirements/development.txt --project
+
+.PHONY: setup-servers
+setup-servers: interpreter ## set up .venv-servers, the third-party services that the tests stand in front of
+	@$(INSTALL) .venv-servers requirements/servers.txt
+
+.PHONY: run
+run: setup ## serve on 127.0.0.1:8080 with demo services beside it, and send an example batch
+	@exec $(BIN)/python -m gateway demo
+
+.PHONY: test
+test: setup setup-servers ## every check that needs Python only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --ignore=tests/clients
+
+.PHONY: test-clients
+test-clients: setup ## the checks that need Prometheus; as root, installs its Debian package when missing
+	@command -v promtool >/dev/null || ! command -v apt-get >/dev/null || test "$$(id -u)" != 0 || .ci/install-packages prometheus
+	$(BIN)/python -m pytest tests/clients
+
+.PHONY: bench
+bench: setup ## measure what the gateway costs
+	$(BIN)/python -m tests.bench
+
+.PHONY: format
+format: setup ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: lock
+lock: interpreter ## resolve the dependencies anew into requirements/*.txt (LOCK=--upgrade takes the newest)
+	@test -x .venv-lock/bin/uv || $(INTERPRETER) -m venv --clear .venv-lock
+	@.venv-lock/bin/pip --disable-pip-version-check --quiet install "$(UV)"
+	$(COMPILE) $(LOCK) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) $(LOCK) pyproject.toml --group development --constraint requirements/runtime.txt --output-file requirements/development.txt
+	$(COMPILE) $(LOCK) --group servers --output-file requirements/servers.txt
+
+.PHONY: clean
+clean: ## remove the environments and caches
+	rm -rf .venv .venv-lock .venv-servers .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	find gateway tests -name __pycache__ -type d -prune -exec rm -rf {} +
