@@ -1,0 +1,70 @@
+"""The operator listener: /livez, /readyz, /startupz, /healthz and /metrics."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from gateway.admin.health import Checks, judge
+from gateway.dialects.problem import encode_refusal
+from gateway.errors import Refusal
+from gateway.messages import Reason
+
+Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+_ALLOWED = ("GET", "HEAD")
+
+
+class AdminEdge:
+    """Answers operators. `metrics` is the page /metrics; the checks are those of /livez, /readyz and /startupz."""
+
+    def __init__(self, name: str, metrics: Page, live: Checks, ready: Checks, started: Checks) -> None:
+        self._name = name
+        self._pages: Mapping[str, Page] = {
+            "/livez": _make_health_page(live),
+            "/healthz": _make_health_page(live),
+            "/readyz": _make_health_page(ready),
+            "/startupz": _make_health_page(started),
+            "/metrics": metrics,
+        }
+        self._server = web.Server(self._serve, access_log=None, keepalive_timeout=75.0)
+        self._listener: asyncio.Server | None = None
+
+    async def listen(self, host: str, port: int) -> int:
+        """Take connections; the port listened on. OSError if that port cannot be had."""
+        self._listener = await asyncio.get_running_loop().create_server(self._server, host, port)
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop listening and close all connections."""
+        if self._listener is not None:
+            self._listener.close()
+        await self._server.shutdown(0)
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await self._answer(request)
+        response.headers["server"] = self._name
+        response.headers["cache-control"] = "no-store"
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        page = self._pages.get(request.rel_url.raw_path)
+        if page is None:
+            return _refuse(Refusal(Reason.NOT_FOUND, f"the pages here are {', '.join(self._pages)}"))
+        if request.method not in _ALLOWED:
+            allow = (("allow", ", ".join(_ALLOWED)),)
+            return _refuse(Refusal(Reason.METHOD_NOT_ALLOWED, "this page is read with GET", headers=allow))
+        return await page(request)
+
+
+def _make_health_page(checks: Checks) -> Page:
+    async def health(request: web.BaseRequest) -> web.Response:
+        good, text = judge(checks, "verbose" in request.query)
+        return web.Response(status=200 if good else 503, text=text)
+
+    return health
+
+
+def _refuse(refusal: Refusal) -> web.Response:
+    encoded = encode_refusal(refusal, "")
+    return web.Response(status=encoded.status, headers=encoded.headers, body=encoded.body)

@@ -1,0 +1,221 @@
+"""Every log line. The home of structlog; one JSON object a line on stdout, or text for people on a terminal.
+
+What is logged is chosen field by field here: never bodies, query strings or header values. A reader that stops reading must not
+stop the gateway, so a thread does the writing, and lines it has no room for are dropped and counted.
+"""
+
+import logging
+import os
+import threading
+import time
+import traceback
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+from gateway import jsontext
+from gateway.batch.results import Finished, Result
+from gateway.messages import Context, Failure, Reason
+
+Level = Literal["debug", "info", "warning", "error"]
+
+_LONGEST = 1024
+"""Characters of one value."""
+
+_GATHER = 0.01
+"""Seconds the writing thread waits for more lines, so that a burst becomes one write."""
+
+
+class LineWriter:
+    """Writes lines to a file descriptor from a thread of its own; `write` never waits. At most `room` bytes wait their turn."""
+
+    def __init__(self, descriptor: int, room: int = 4 << 20) -> None:
+        self._descriptor = descriptor
+        self._room = room
+        self._lines: list[bytes] = []
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._closing = False
+        self.dropped = 0
+        # A daemon: a pipe that nobody reads must not keep the process from ending.
+        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+        self._thread.start()
+
+    def write(self, line: str | bytes) -> None:
+        """Take one line, or drop and count it."""
+        encoded = (line.encode(errors="backslashreplace") if isinstance(line, str) else line) + b"\n"
+        with self._lock:
+            if self._waiting + len(encoded) > self._room:
+                self.dropped += 1
+                return
+            self._lines.append(encoded)
+            self._waiting += len(encoded)
+        self._woken.set()
+
+    # The names structlog calls
+    debug = info = warning = error = write
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Write what is waiting, for at most `timeout` seconds."""
+        self._closing = True
+        self._woken.set()
+        self._thread.join(timeout)
+
+    def _write_all(self) -> None:
+        while not self._closing or self._lines:
+            self._woken.wait()
+            self._woken.clear()
+            if not self._closing:
+                time.sleep(_GATHER)
+            with self._lock:
+                lines, self._lines = self._lines, []
+            text = b"".join(lines)
+            if not self._write(memoryview(text)):
+                self.dropped += len(lines)
+            with self._lock:
+                self._waiting -= len(text)
+
+    def _write(self, text: memoryview) -> bool:
+        try:
+            while text:
+                text = text[os.write(self._descriptor, text) :]
+        except OSError:  # nobody has the pipe open any more, or the disk is full
+            return False
+        return True
+
+
+class Logs:
+    """The gateway's log: `text` for people, else JSON; lines below `level` are not written."""
+
+    def __init__(self, writer: LineWriter, level: Level = "info", text: bool = False) -> None:
+        self._writer = writer
+        render: Any = structlog.dev.ConsoleRenderer(colors=True) if text else _render_json
+        self._log = structlog.wrap_logger(
+            writer,
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _make_harmless,
+                render,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+            cache_logger_on_first_use=True,
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Lines lost so far because nobody read them."""
+        return self._writer.dropped
+
+    def info(self, event: str, **fields: object) -> None:
+        """Something an operator may want to know."""
+        self._log.info(event, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Something an operator should look at."""
+        self._log.warning(event, **fields)
+
+    def error(self, event: str, *, bug: BaseException | None = None, **fields: object) -> None:
+        """Something is broken; with the traceback of `bug`."""
+        if bug is not None:
+            fields["traceback"] = "".join(traceback.format_exception(bug))
+        self._log.error(event, **fields)
+
+    def request(
+        self,
+        context: Context,
+        *,
+        method: str,
+        dialect: str | None,
+        status: int,
+        bytes_in: int,
+        bytes_out: int,
+        duration: float,
+        reason: Reason | None,
+        detail: str,
+        finished: Finished | None,
+    ) -> None:
+        """A request to the public port is over; `duration` in seconds. One line, and one for each operation that failed."""
+        fields: dict[str, object] = {
+            "request_id": context.request_id,
+            "trace_id": context.trace.trace_id,
+            "client": context.client,
+            "method": method,
+            "status": status,
+            "bytes_in": bytes_in,
+            "bytes_out": bytes_out,
+            "duration_ms": _milliseconds(duration),
+        }
+        if dialect is not None:
+            fields["dialect"] = dialect
+        if finished is not None:
+            fields["ops"], fields["ops_failed"] = finished.operations, finished.failed
+        if reason is not None:
+            fields["reason"], fields["detail"] = reason.value, detail
+        self._log.info("batch" if dialect is not None else "request", **fields)
+        if finished is not None and finished.failed:
+            for result in finished.results:
+                if not result.succeeded:
+                    self._operation_failed(context, result)
+
+    def _operation_failed(self, context: Context, result: Result) -> None:
+        fields: dict[str, object] = {
+            "request_id": context.request_id,
+            "operation": result.name or result.pointer,
+            "pointer": result.pointer,
+            "upstream": result.upstream,
+            "method": result.method,
+            "status": result.status,
+            "duration_ms": _milliseconds(result.duration),
+        }
+        if isinstance(result.outcome, Failure):
+            self._log.warning("operation-failed", **fields, reason=result.outcome.reason.value, detail=result.outcome.detail)
+        else:
+            self._log.info("operation-failed", **fields)
+
+    def take_library_lines(self) -> None:
+        """Write what libraries log through the standard library's `logging` here, from warnings on, instead of on stderr."""
+        logging.root.handlers[:] = [_LibraryLines(self)]
+        logging.root.setLevel(logging.WARNING)
+
+    def close(self) -> None:
+        """Write what is waiting."""
+        self._writer.close()
+
+
+class _LibraryLines(logging.Handler):
+    """Turns a library's log record into a line of ours."""
+
+    def __init__(self, logs: Logs) -> None:
+        super().__init__()
+        self._logs = logs
+
+    def emit(self, record: logging.LogRecord) -> None:
+        bug = record.exc_info[1] if record.exc_info else None
+        if record.levelno >= logging.ERROR:
+            self._logs.error("library", bug=bug, logger=record.name, detail=record.getMessage())
+        else:
+            self._logs.warning("library", logger=record.name, detail=record.getMessage())
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _make_harmless(_logger: object, _name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No control characters, no half surrogates, nothing endless: a value must not forge lines or talk to a terminal."""
+    for key, value in fields.items():
+        if isinstance(value, str) and (len(value) > _LONGEST or not value.isprintable()):
+            fields[key] = "\n".join(map(_escape, value.splitlines())) if key == "traceback" else _escape(value[:_LONGEST])
+    return fields
+
+
+def _escape(text: str) -> str:
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
+def _render_json(_logger: object, _name: str, fields: MutableMapping[str, Any]) -> bytes:
+    first = {name: fields.pop(name) for name in ("timestamp", "level", "event")}
+    return jsontext.dump({**first, **fields})

@@ -1,0 +1,158 @@
+"""One request to the public edge, from its head to the last byte of its answer.
+
+A  is it a batch at all: version, path, method, not our own echo
+B  is there room for another
+C  read its body
+D  run it
+E  write the answer
+F  report, whatever happened
+"""
+
+import os
+import time
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import web
+
+from gateway.dialects.dialect import Dialect, Encoded
+from gateway.dialects.problem import encode_refusal
+from gateway.errors import Refusal, status_of
+from gateway.execution.budget import Budget
+from gateway.messages import Context, Headers, Reason
+from gateway.pipeline import Answer
+from gateway.server.context import ENTROPY_BYTES, has_come_through, make_context
+from gateway.server.exchange import Exchange, Report
+from gateway.server.reading import read_body
+from gateway.server.settings import EdgeSettings
+from gateway.server.writing import own_headers, write
+
+Ask = Callable[[bytes, Dialect, Context], Awaitable[Answer]]
+"""Runs the batch in a body. Raises a Refusal if it is unusable."""
+
+SPOKEN = ((1, 0), (1, 1))
+_ENDS_CONNECTION = frozenset({Reason.UNSUPPORTED_VERSION, Reason.REQUEST_TIMEOUT, Reason.BAD_REQUEST, Reason.PAYLOAD_TOO_LARGE})
+_GONE = status_of(Reason.CLIENT_GONE)
+_RETRY_SOON = (("retry-after", "1"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a visit needs of the rest of the gateway. `report` gets every request that is over."""
+
+    dialects: Mapping[str, Dialect]
+    ask: Ask
+    budget: Budget
+    report: Report
+    settings: EdgeSettings
+
+
+class Visit:
+    """A request being served."""
+
+    def __init__(self, request: web.BaseRequest, wiring: Wiring) -> None:
+        self._request = request
+        self._wiring = wiring
+        self._started = time.monotonic()
+        self._headers: Headers = tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.raw_headers
+        )
+        self._context = make_context(
+            self._headers, request.remote or "", wiring.settings.trust, time.time(), os.urandom(ENTROPY_BYTES)
+        )
+        self._dialect = wiring.dialects.get(request.rel_url.raw_path)
+        self._held = 0
+        self._bytes_in = 0
+        self._answer: Answer | None = None
+        self._refusal: Refusal | None = None
+        self._bug: Exception | None = None
+        self._written: Encoded | None = None
+
+    async def serve(self, is_last: Callable[[], bool]) -> web.StreamResponse:
+        """Answer. Cancelled when the client goes; whatever happens, the bytes held are given back.
+
+        `is_last` is asked when the answer is ready: whether the connection is to end with it.
+        """
+        try:
+            reply = await self._reply()
+            if reply.status == _GONE:
+                return web.Response(status=_GONE)
+            ends = is_last() or (self._refusal is not None and self._refusal.reason in _ENDS_CONNECTION)
+            headers = own_headers(self._context, self._wiring.settings.trust.name)
+            response = await write(self._request, reply, headers, ends)  # E
+            self._written = reply
+            return response
+        except ConnectionError:
+            # Left to aiohttp it would become a 500; a response that nobody can take makes it close the connection.
+            return web.Response(status=_GONE)
+        finally:
+            self._wiring.budget.release(self._held)
+            self._wiring.report(self._exchange())  # F
+
+    async def _reply(self) -> Encoded:
+        try:
+            return await self._run()
+        except (CancelledError, ConnectionError):
+            raise
+        except Refusal as refusal:
+            return self._refuse(refusal)
+        except Exception as bug:
+            self._bug = bug
+            return self._refuse(Refusal(Reason.INTERNAL, "the gateway failed; its log says why under this request id"))
+
+    async def _run(self) -> Encoded:
+        dialect = self._check_head()  # A
+        if self._wiring.budget.is_nearly_spent():  # B
+            raise Refusal(Reason.OVERLOADED, "too many bytes are held for other batches", headers=_RETRY_SOON)
+        body = await read_body(self._request, self._wiring.settings, partial(self._hold, Reason.OVERLOADED))  # C
+        self._bytes_in = len(body)
+        self._answer = answer = await self._wiring.ask(body, dialect, self._context)  # D
+        # The operations have been sent: an answer there is no room for is a 507, not a 503 that asks to be tried again.
+        self._hold(Reason.ANSWER_TOO_LARGE, len(answer.body))
+        return Encoded(answer.status, answer.headers, answer.body)
+
+    def _check_head(self) -> Dialect:
+        if self._request.version not in SPOKEN:
+            raise Refusal(Reason.UNSUPPORTED_VERSION, "HTTP/1.1 and HTTP/1.0 are spoken here")
+        if self._dialect is None:
+            raise Refusal(Reason.NOT_FOUND, f"batches are taken at {', '.join(self._wiring.dialects)}")
+        if self._request.method != "POST":
+            raise Refusal(Reason.METHOD_NOT_ALLOWED, "a batch is sent with POST", headers=(("allow", "POST"),))
+        name = self._wiring.settings.trust.name
+        if has_come_through((value for header, value in self._headers if header == "via"), name):
+            detail = f"via names {name!r}: a route leads back here, or another gateway has the same server.name"
+            raise Refusal(Reason.LOOP_DETECTED, detail)
+        return self._dialect
+
+    def _hold(self, reason: Reason, count: int) -> None:
+        """Hold bytes until the visit is over, or refuse for that reason."""
+        if not self._wiring.budget.take(count):
+            headers = _RETRY_SOON if reason is Reason.OVERLOADED else ()
+            raise Refusal(reason, "the gateway holds as many bytes as it may", headers=headers)
+        self._held += count
+
+    def _refuse(self, refusal: Refusal) -> Encoded:
+        self._refusal = refusal
+        encode = encode_refusal if self._dialect is None else self._dialect.refuse
+        return encode(refusal, self._context.request_id)
+
+    def _exchange(self) -> Exchange:
+        refusal = self._refusal
+        if self._written is None:
+            refusal = Refusal(Reason.CLIENT_GONE, "the client closed the connection before it had the answer")
+        return Exchange(
+            method=self._request.method,
+            status=_GONE if self._written is None else self._written.status,
+            duration=time.monotonic() - self._started,
+            context=self._context,
+            route=self._request.rel_url.raw_path if self._dialect else None,
+            dialect=self._dialect.name if self._dialect else None,
+            reason=refusal.reason if refusal else None,
+            detail=refusal.detail if refusal else "",
+            bytes_in=self._bytes_in,
+            bytes_out=len(self._written.body) if self._written else 0,
+            finished=self._answer.finished if self._answer else None,
+            bug=self._bug,
+        )
