@@ -1,0 +1,108 @@
+"""The layers in their order, and the way to each upstream."""
+
+import asyncio
+
+import pytest
+
+from gateway.config.settings import UpstreamSettings
+from gateway.messages import Failure, Outcome, Reason, Request, Response, Send
+from gateway.upstreams.attempt import Layer
+from gateway.upstreams.breaker import Circuit
+from gateway.upstreams.stack import Gauges, Upstreams, compose
+from tests.support.room import ask, begin, room_for
+from tests.support.upstream import ScriptedUpstream, close, refused_port, respond
+
+
+async def test_the_first_layer_is_the_outermost() -> None:
+    way: list[str] = []
+
+    def layer(name: str) -> Layer:
+        def around(send: Send) -> Send:
+            async def pass_on(request: Request) -> Outcome:
+                way.append(name)
+                return await send(request)
+
+            return pass_on
+
+        return around
+
+    async def answer(_: Request) -> Outcome:
+        way.append("network")
+        return Response(200, (), b"")
+
+    await compose([layer("first"), layer("second")], answer)(Request("users", "GET", "/", (), None, 0.0))
+    assert way == ["first", "second", "network"]
+
+
+async def test_each_request_goes_to_the_upstream_it_names() -> None:
+    async with ScriptedUpstream(lambda _: respond(200, b"a")) as a, ScriptedUpstream(lambda _: respond(200, b"b")) as b:
+        settings = {
+            name: UpstreamSettings.model_validate({"url": upstream.url, "routes": [f"/{name}"]})
+            for name, upstream in (("a", a), ("b", b))
+        }
+        room = Upstreams(settings, 1 << 20, asyncio.get_running_loop().time)
+        await room.start()
+        outcomes = [await room.send(ask()._replace(upstream=name)) for name in ("a", "b", "a")]
+        await room.close()
+        assert outcomes == [Response(200, (), b"a"), Response(200, (), b"b"), Response(200, (), b"a")]
+
+
+async def test_gauges_show_what_is_in_flight_and_what_waits() -> None:
+    async with ScriptedUpstream() as upstream, room_for(upstream.url, connections=2, queue=5) as room:
+        tasks = [await begin(room, ask()) for _ in range(3)]
+        await upstream.arrived(2)
+        assert room.gauges() == {"users": Gauges(2, 1, 2, Circuit.CLOSED, {})}
+        for number in (1, 2, 3):
+            (await upstream.arrived(number)).answer(respond(200))
+        await asyncio.gather(*tasks)
+        assert room.gauges() == {"users": Gauges(0, 0, 2, Circuit.CLOSED, {})}
+
+
+async def test_retries_are_counted_by_what_went_wrong_before() -> None:
+    async with room_for(f"http://127.0.0.1:{refused_port()}", retries=2) as room:
+        await room.send(ask())
+        assert room.gauges()["users"].retries == {Reason.UPSTREAM_CONNECT: 2}
+
+
+async def test_a_retry_does_not_open_the_circuit_twice_as_fast() -> None:
+    breaker = {"minimum": 3, "failure_ratio": 1}
+    async with ScriptedUpstream(lambda _: close()) as upstream, room_for(upstream.url, retries=1, breaker=breaker) as room:
+        await room.send(ask())
+        await room.send(ask())
+        assert len(upstream.arrivals) == 4
+        assert room.gauges()["users"].circuit is Circuit.CLOSED
+
+
+async def test_nobody_queues_for_an_upstream_whose_circuit_is_open() -> None:
+    breaker = {"minimum": 1, "failure_ratio": 1}
+    answers = [respond(503)]
+    async with (
+        ScriptedUpstream(lambda _: answers.pop() if answers else None) as upstream,
+        room_for(upstream.url, connections=1, breaker=breaker) as room,
+    ):
+        held = [await begin(room, ask()) for _ in range(2)]
+        await held[0]
+        refused = await room.send(ask())
+        assert isinstance(refused, Failure)
+        assert refused.reason is Reason.CIRCUIT_OPEN
+        (await upstream.arrived(2)).answer(respond(200))
+        await held[1]
+
+
+async def test_closing_ends_what_is_in_flight_as_a_failure() -> None:
+    async with ScriptedUpstream() as upstream, room_for(upstream.url) as room:
+        task = await begin(room, ask())
+        await upstream.arrived(1)
+        await room.close()
+        outcome = await task
+        assert isinstance(outcome, Failure)
+        assert outcome.reason is Reason.UPSTREAM_CLOSED
+
+
+@pytest.mark.parametrize("setting", ["ca", "certificate"])
+async def test_a_tls_file_that_cannot_be_used_is_named(setting: str) -> None:
+    settings = UpstreamSettings.model_validate(
+        {"url": "https://users.test", "routes": ["/users"], "tls": {setting: "pyproject.toml"}}
+    )
+    with pytest.raises(ValueError, match=rf"upstreams.users.tls.{setting} '.*pyproject.toml' cannot be used: "):
+        Upstreams({"users": settings}, 1, asyncio.get_running_loop().time)
