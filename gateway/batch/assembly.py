@@ -17,8 +17,9 @@ from gateway.messages import Failure, Headers, Reason, Response
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One operation in the answer. Times are in milliseconds, None where nothing was sent; `failure` only if the status is ours.
+    """One operation in the answer.
 
+    Times are in milliseconds, None where nothing was sent; `failure` only if the status is the gateway's.
     `content` is None where the body is left out. `entries` are the forEach children or the nested operations.
     """
 
@@ -78,22 +79,33 @@ def _answered(result: Result, limits: Limits) -> tuple[Content | None, Reason | 
     if operation.select is not None and result.succeeded and content.kind is Kind.JSON:
         try:
             return Content(Kind.JSON, select(operation.select, content.body, limits)), content.warning
-        except TooManyVisits:
+        except (TooManyVisits, TooLarge):
             return EMPTY, Reason.REFERENCE_TOO_LARGE
     return content, content.warning
 
 
+class TooLarge(Exception):
+    """What a selection picks is larger than what it picks from."""
+
+
 def select(wanted: Select, body: bytes, limits: Limits) -> bytes:
-    """What `wanted` picks from a JSON body: a value, or an object of values. Singular and missing is null, otherwise a list."""
+    """What `wanted` picks from a JSON body: a value, or an object of values. Singular and missing is null, otherwise a list.
+
+    Its paths share the visits one reference may make: TooManyVisits. TooLarge if what they pick is larger than the body, and
+    than a reference's value may be: a path can pick one value a hundred times.
+    """
     root = Node(body)
-    picked = {name: _pick(path, root, limits) for name, path in wanted.paths}
+    visits = limits.value_visits // max(len(wanted.paths), 1)
+    found = {name: (path, path.find(root, visits)) for name, path in wanted.paths}
+    if sum(node.size() for _, nodes in found.values() for node in nodes) > max(len(body), limits.value):
+        raise TooLarge
+    picked = {name: _spell(path, nodes) for name, (path, nodes) in found.items()}
     if None in picked:
         return picked[None]
     return dump({name: fragment(value) for name, value in picked.items()})
 
 
-def _pick(path: JsonPath, root: Node, limits: Limits) -> bytes:
-    found = path.find(root, limits.value_visits)
+def _spell(path: JsonPath, found: list[Node]) -> bytes:
     if path.singular:
         return found[0].text() if found else b"null"
     return b"[" + b",".join(node.text() for node in found) + b"]"

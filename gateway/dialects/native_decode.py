@@ -1,10 +1,10 @@
 """The native envelope: bytes to operations, with every problem found and a pointer to each.
 
-    decode
-      a  the bytes are JSON as RFC 8259 has it, and an object
-      b  the envelope's own fields
-      c  each operation's fields, and those nested in it
-    Texts become templates through the compiler; what the plan needs to know (routes, names, cycles) is checked there.
+decode
+  a  the bytes are JSON as RFC 8259 has it, and an object
+  b  the envelope's own fields
+  c  each operation's fields, and those nested in it
+Texts become templates through the compiler; what the plan needs to know (routes, names, cycles) is checked there.
 """
 
 from base64 import b64decode
@@ -15,7 +15,7 @@ from unicodedata import category
 from gateway.batch.compile import Compiler, Rules, escape
 from gateway.batch.content import is_json_type
 from gateway.batch.operation import Body, BytesBody, Envelope, HeaderChanges, JsonBody, Operation, Select, TextBody
-from gateway.batch.reference import FORBIDDEN_IN_NAMES, FORBIDDEN_NAMES, Parts
+from gateway.batch.reference import FORBIDDEN_IN_NAMES, FORBIDDEN_NAMES, Parts, Reference
 from gateway.batch.routes import METHODS
 from gateway.batch.template import literal
 from gateway.dialects.fields import Fields, describe, is_string
@@ -31,7 +31,11 @@ _OPERATION_FIELDS = (
 
 
 def decode(body: bytes, rules: Rules, json_in_strings: bool) -> Envelope:
-    """The envelope in `body` with the problems found in it; a Refusal if there is no envelope at all. `json_in_strings`: a body string that holds a JSON object or array is that JSON."""
+    """The envelope in `body` with the problems found in it; a Refusal if there is no envelope at all.
+
+    `json_in_strings`: a body string that holds a JSON object or array is that JSON.
+    """
+    # a
     try:
         check_document(body, rules.limits.depth)
     except NotJson as error:
@@ -58,7 +62,7 @@ class _Decoder:
         for pointer, reference in compiler.references:
             detail = f"{reference} stands in the batch's own headers; write it in an operation's"
             compiler.wrong(pointer, Reason.INVALID_REFERENCE, detail)
-        self.content_type = _content_type(headers)
+        self.content_type = _content_type(headers, None)
         fields.boolean("coalesce")
         if "requests" not in fields:
             fields.wrong("requests", "requests is missing: a batch is a list of operations")
@@ -102,9 +106,7 @@ class _Decoder:
         headers = self._headers(fields, compiler)
         method = _method(fields)
         body, content_type = self._body(fields, compiler, headers, method)
-        for_each = fields.string("forEach")
-        if for_each is not None and "requests" in fields:
-            fields.wrong("requests", "requests cannot be nested in a forEach operation")
+        for_each = _for_each(fields, compiler)
         omit = _omit(fields)
         return Operation(
             pointer=at,
@@ -117,14 +119,14 @@ class _Decoder:
             content_type=content_type,
             depends_on=fields.names("dependsOn"),
             after=fields.names("after"),
-            for_each=compiler.for_each(for_each, fields.pointer("forEach")) if for_each is not None else None,
+            for_each=for_each,
             nested=self._operations(fields),
             timeout=fields.milliseconds("timeout"),
             select=_select(fields, compiler),
             omit=omit is True,
             omit_on_success=omit == "onSuccess",
             upstream=fields.string("upstream"),
-            references=tuple(compiler.references),
+            references=_placed(fields, compiler, for_each),
         )
 
     def _name(self, fields: Fields) -> str | None:
@@ -146,6 +148,7 @@ class _Decoder:
         if "headers" not in fields:
             return ()
         pointer = fields.pointer("headers")
+        in_string = is_string(fields.raw["headers"])
         given = fields.opened("headers", self.rules.limits.depth)
         most = self.rules.limits.headers
         if given is None:
@@ -157,7 +160,7 @@ class _Decoder:
         changes: dict[str, Parts | None] = {}
         for name, raw in given.items():
             value = load(raw)
-            at = f"{pointer}/{escape(name)}"
+            at = pointer if in_string else f"{pointer}/{escape(name)}"
             if value is None or isinstance(value, str):
                 lower, parts = compiler.header(name, value, at)
                 changes[lower] = parts
@@ -165,9 +168,7 @@ class _Decoder:
                 compiler.wrong(at, Reason.INVALID_HEADER, f"a header value is a string or null, got {describe(raw)}")
         return tuple(changes.items())
 
-    def _body(
-        self, fields: Fields, compiler: Compiler, headers: HeaderChanges, method: str
-    ) -> tuple[Body | None, str | None]:
+    def _body(self, fields: Fields, compiler: Compiler, headers: HeaderChanges, method: str) -> tuple[Body | None, str | None]:
         """The body and the content type it is sent with, which is ours to choose only where no header says it."""
         encoding = fields.choice("bodyEncoding", ("base64",))
         raw = fields.raw.get("body")
@@ -175,7 +176,7 @@ class _Decoder:
             return None, None
         if method in ("GET", "HEAD"):
             fields.wrong("body", f"{method} takes no body", Reason.INVALID_BODY)
-        content_type = _content_type(headers) or self.content_type
+        content_type = _content_type(headers, self.content_type)
         if encoding == "base64":
             return _bytes_body(fields, raw), content_type or "application/octet-stream"
         if content_type == _NOT_LITERAL:
@@ -194,15 +195,26 @@ class _Decoder:
 
     def _json_body(self, fields: Fields, raw: Raw, compiler: Compiler) -> JsonBody:
         pointer = fields.pointer("body")
-        inner = load(raw).strip() if self.json_in_strings and is_string(raw) else ""
-        if inner[:1] not in ("{", "["):
+        inner = self._json_in_string(raw) if self.json_in_strings else None
+        if inner is None:
             return JsonBody(compiler.json_body(raw, pointer))
+        # Pointers lead into the envelope as sent: there, all of this body is one string.
+        inside = Compiler(self.rules, [])
+        parts = inside.json_body(inner, pointer)
+        compiler.references.extend((pointer, reference) for _, reference in inside.references)
+        self.problems.extend(Problem(pointer, problem.reason, problem.detail) for problem in inside.problems)
+        return JsonBody(parts)
+
+    def _json_in_string(self, raw: Raw) -> bytes | None:
+        """The JSON object or array that a string holds, or None."""
+        inner = load(raw).strip(" \t\r\n").encode() if is_string(raw) else b""
+        if inner[:1] not in {b"{", b"["}:
+            return None
         try:
-            check_document(inner.encode(), self.rules.limits.depth)
-        except NotJson as error:
-            fields.wrong("body", f"the string starts like JSON and is not: {error}", Reason.INVALID_BODY)
-            return JsonBody(())
-        return JsonBody(compiler.json_body(inner.encode(), pointer))
+            check_document(inner, self.rules.limits.depth)
+        except NotJson:
+            return None
+        return inner
 
 
 def _method(fields: Fields) -> str:
@@ -212,6 +224,22 @@ def _method(fields: Fields) -> str:
     hint = f"; did you mean {method.upper()}?" if method.upper() in METHODS else f"; allowed: {', '.join(METHODS)}"
     fields.wrong("method", f"{method[:20]!r} is not a method an operation can have{hint}", Reason.METHOD_NOT_ALLOWED)
     return "GET"
+
+
+def _for_each(fields: Fields, compiler: Compiler) -> Reference | None:
+    text = fields.string("forEach")
+    if text is None:
+        return None
+    if "requests" in fields:
+        fields.wrong("requests", "requests cannot be nested in a forEach operation")
+    return compiler.for_each(text, fields.pointer("forEach"))
+
+
+def _placed(fields: Fields, compiler: Compiler, for_each: Reference | None) -> tuple[tuple[str, Reference], ...]:
+    """The operation's references; where forEach is wrong, which has been told, without those to its items."""
+    if "forEach" in fields and for_each is None:
+        return tuple(placed for placed in compiler.references if not placed[1].is_of_item())
+    return tuple(compiler.references)
 
 
 def _bytes_body(fields: Fields, raw: Raw) -> BytesBody | None:
@@ -250,13 +278,13 @@ def _omit(fields: Fields) -> bool | str | None:
 _NOT_LITERAL = "${}"
 
 
-def _content_type(headers: HeaderChanges) -> str | None:
-    """The content type among header overrides; _NOT_LITERAL if it holds a reference."""
+def _content_type(headers: HeaderChanges, inherited: str | None) -> str | None:
+    """The content type after header overrides, None if there is none; _NOT_LITERAL if it holds a reference."""
     for name, parts in headers:
-        if name == "content-type" and parts is not None:
-            text = literal(parts)
-            return _NOT_LITERAL if text is None else text
-    return None
+        if name == "content-type":
+            text = None if parts is None else literal(parts)
+            return _NOT_LITERAL if parts is not None and text is None else text
+    return inherited
 
 
 def is_control(character: str) -> bool:

@@ -19,7 +19,8 @@ from gateway.messages import Headers, Reason
 class Flavour:
     """How the answer is spelled, and whether a body string that holds a JSON object or array is that JSON.
 
-    `multi_status`: 207 when something failed. `text_durations`: whole milliseconds as a string. `path_as_asked`: never the filled one.
+    `multi_status`: 207 when something failed. `text_durations`: whole milliseconds as a string, and no `queued`.
+    `path_as_asked`: never the filled one.
     """
 
     name: str
