@@ -5,12 +5,14 @@ Dialects call this once per field; behind it the types say what is true and noth
 
 import codecs
 from dataclasses import dataclass, field
+from itertools import groupby
 
-from gateway.batch.headers import BadHeader, check_name, check_value
+from gateway.batch.content import CHARSETS
+from gateway.batch.headers import BadHeader, check_name, check_value, shorten
 from gateway.batch.jsonpath import BadJsonPath, JsonPath, PathRules, compile_path
 from gateway.batch.limits import Limits
 from gateway.batch.reference import BadReference, Parts, Reference, Source, may_hold_reference, scan
-from gateway.batch.target import BadTarget, TargetRules, check_literal
+from gateway.batch.target import BadTarget, TargetRules, check_literal, encode_literal
 from gateway.batch.template import Hole, JsonParts
 from gateway.errors import Problem
 from gateway.jsontext import Raw, dump, elements, inner_string, load, members
@@ -32,13 +34,19 @@ class Rules:
 
 
 class Compiler:
-    """Compiles the fields of one operation; `problems` is shared by all of an envelope, `references` is the operation's own."""
+    """Compiles the fields of one operation; `problems` is shared by all of an envelope, `references` is the operation's own.
+
+    It reads one reference more than an operation may have, then no other but the path's and forEach's: each costs a parse,
+    and the plan refuses that many.
+    """
 
     def __init__(self, rules: Rules, problems: list[Problem]) -> None:
         self.rules = rules
         self.paths = rules.paths()
         self.problems = problems
         self.references: list[tuple[str, Reference]] = []
+        self._readable = rules.limits.references_per_operation + 1
+        self._selected = 0
 
     def wrong(self, pointer: str, reason: Reason, detail: str) -> None:
         """Note a problem."""
@@ -47,9 +55,13 @@ class Compiler:
     def target(self, text: str, pointer: str) -> Parts:
         """A path and query."""
         limits = self.rules.limits
+        self._readable = max(self._readable, limits.references_per_operation + 1)
         parts = self.text(text, pointer)
-        if len(text) > limits.target:
-            self.wrong(pointer, Reason.PATH_NOT_ALLOWED, f"the path has {len(text)} characters, {limits.target} are allowed")
+        written = "".join(part for part in parts if isinstance(part, str))
+        length = len(written) if len(written) > limits.target else len(encode_literal(written))
+        if length > limits.target:
+            self.wrong(pointer, Reason.PATH_NOT_ALLOWED, f"the path has {length} characters, {limits.target} are allowed")
+            return parts
         in_query = False
         try:
             for part in parts:
@@ -60,13 +72,14 @@ class Compiler:
         return parts
 
     def header(self, name: str, value: str | None, pointer: str) -> tuple[str, Parts | None]:
-        """A header override; None removes. A reserved header may be removed: it was never there."""
+        """A header override; None removes."""
         try:
             check_name(name)
             if value is None:
                 return name.lower(), None
             parts = self.text(value, pointer)
-            check_value("".join(part for part in parts if isinstance(part, str)), self.rules.limits.header)
+            # A visible character stands in for each reference, so that `Bearer ${…}` does not end with a blank.
+            check_value("".join(part if isinstance(part, str) else "x" for part in parts), self.rules.limits.header)
         except BadHeader as error:
             self.wrong(pointer, error.reason, str(error))
             return name.lower(), None
@@ -77,15 +90,19 @@ class Compiler:
         if not may_hold_reference(text):
             return (text,) if text else ()
         try:
-            parts = scan(text, self.paths)
+            parts = scan(text, self.paths, self._readable)
         except BadReference as error:
+            self._readable -= 1
             self.wrong(pointer, Reason.INVALID_REFERENCE, str(error))
             return ()
-        self.references.extend((pointer, part) for part in parts if isinstance(part, Reference))
+        found = [(pointer, part) for part in parts if isinstance(part, Reference)]
+        self._readable -= len(found)
+        self.references.extend(found)
         return parts
 
     def for_each(self, text: str, pointer: str) -> Reference | None:
         """The one reference of a forEach. It reads a result: nothing else can be a list."""
+        self._readable = max(self._readable, 1)
         parts = self.text(text, pointer)
         match parts:
             case (Reference(source=Source.RESULT) as reference,):
@@ -99,7 +116,13 @@ class Compiler:
                 return None
 
     def select(self, text: str, pointer: str) -> JsonPath | None:
-        """A JSONPath of `select`."""
+        """A JSONPath of `select`. It costs what a reference costs: an operation may have as many."""
+        most = self.rules.limits.references_per_operation
+        self._selected += 1
+        if self._selected > most:
+            if self._selected == most + 1:
+                self.wrong(pointer, Reason.INVALID_REFERENCE, f"more than {most} selected paths in one operation")
+            return None
         try:
             return compile_path(text, self.paths)
         except BadJsonPath as error:
@@ -111,42 +134,58 @@ class Compiler:
         for parameter in content_type.split(";")[1:]:
             name, _, value = parameter.strip().partition("=")
             if name.lower() == "charset":
-                try:
-                    return codecs.lookup(value.strip('"')).name
-                except LookupError:
-                    self.wrong(pointer, Reason.INVALID_BODY, f"the charset {value!r} is not known")
+                return self._known_charset(value.strip().strip('"'), pointer)
+        return "utf-8"
+
+    def _known_charset(self, value: str, pointer: str) -> str:
+        try:
+            known = codecs.lookup(value).name
+        except LookupError:
+            known = ""
+        if known in CHARSETS:
+            return known
+        self.wrong(pointer, Reason.INVALID_BODY, f"the charset {shorten(value)} is not one that text is sent in")
         return "utf-8"
 
     def json_body(self, raw: bytes | Raw, pointer: str) -> JsonParts:
         """A JSON body. Without a reference or an escape it stays the bytes it came as."""
         text = bytes(raw)
-        if not _may_hold_reference(text):
-            return (text,)
         parts: list[bytes | Hole] = []
-        self._json(text, pointer, parts)
-        return _joined(parts)
+        return _joined(parts) if _may_hold_reference(text) and self._json(text, pointer, parts) else (text,)
 
-    def _json(self, text: bytes, pointer: str, parts: list[bytes | Hole]) -> None:
-        if not _may_hold_reference(text):
-            parts.append(text)
-            return
+    def _json(self, text: bytes, pointer: str, parts: list[bytes | Hole]) -> bool:
+        """Add the parts of a value that may hold a reference. False if they are only its own text again."""
+        changed = False
         match text[:1]:
             case b"{":
                 opening = b"{"
                 for key, member in (members(text) or {}).items():
                     parts.append(opening + dump(key) + b":")
-                    self._json(bytes(member), f"{pointer}/{escape(key)}", parts)
+                    changed |= self._json_below(bytes(member), pointer, key, parts)
                     opening = b","
                 parts.append(b"}")
             case b"[":
-                for index, element in enumerate(elements(text) or ()):
-                    parts.append(b"," if index else b"[")
-                    self._json(bytes(element), f"{pointer}/{index}", parts)
+                opening = b"["
+                for index, element in enumerate(map(bytes, elements(text) or ())):
+                    # Most hold none, and there may be half a million: a call for each costs as much as all the rest.
+                    if b"$" not in element and b"\\" not in element:
+                        parts.append(opening + element)
+                    else:
+                        parts.append(opening)
+                        changed |= self._json_below(element, pointer, str(index), parts)
+                    opening = b","
                 parts.append(b"]")
             case _:
-                self._json_string(load(text), pointer, parts)
+                changed = self._json_string(load(text), pointer, parts)
+        return changed
 
-    def _json_string(self, text: str, pointer: str, parts: list[bytes | Hole]) -> None:
+    def _json_below(self, text: bytes, above: str, key: str, parts: list[bytes | Hole]) -> bool:
+        if _may_hold_reference(text):
+            return self._json(text, f"{above}/{escape(key)}", parts)
+        parts.append(text)
+        return False
+
+    def _json_string(self, text: str, pointer: str, parts: list[bytes | Hole]) -> bool:
         scanned = self.text(text, pointer)
         match scanned:
             case (Reference() as reference,):
@@ -155,6 +194,7 @@ class Compiler:
                 parts.append(b'"')
                 parts.extend(inner_string(part) if isinstance(part, str) else Hole(part, typed=False) for part in scanned)
                 parts.append(b'"')
+        return scanned != (text,)
 
 
 def escape(key: str) -> str:
@@ -164,14 +204,15 @@ def escape(key: str) -> str:
 
 def _may_hold_reference(text: bytes) -> bool:
     r"""Whether a string in this JSON may say `${`, be it spelled with \u escapes."""
-    return b"${" in text or b"\\u0024" in text or b"\\u007b" in text or b"\\u007B" in text
+    return b"${" in text or (b"\\u00" in text and (b"\\u0024" in text or b"\\u007b" in text or b"\\u007B" in text))
 
 
 def _joined(parts: list[bytes | Hole]) -> JsonParts:
+    """The parts with neighbouring texts as one."""
     joined: list[bytes | Hole] = []
-    for part in parts:
-        if joined and isinstance(part, bytes) and isinstance(joined[-1], bytes):
-            joined[-1] += part
+    for is_text, run in groupby(parts, lambda part: isinstance(part, bytes)):
+        if is_text:
+            joined.append(b"".join(part for part in run if isinstance(part, bytes)))
         else:
-            joined.append(part)
+            joined.extend(run)
     return tuple(joined)

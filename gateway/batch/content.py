@@ -1,4 +1,4 @@
-"""What a body is: JSON that can be embedded as it came, text, bytes, or nothing. Decided by its content type, never by sniffing."""
+"""What a body is: JSON that can be embedded as it came, text, bytes, or nothing. Its content type decides, never sniffing."""
 
 import codecs
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from enum import Enum
 from gateway.jsontext import is_json
 from gateway.messages import Headers, Reason, Response
 
-_CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "shift_jis", "gb18030", "euc_kr"})
-"""Charsets that text is decoded from; text in another is passed on as bytes."""
+CHARSETS = frozenset("utf-8 ascii iso8859-1 iso8859-15 cp1252 utf-16 utf-16-le utf-16-be shift_jis gb18030 euc_kr".split())
+"""Charsets, by Python's names, that text is encoded in and decoded from; text in another is passed on as bytes."""
+
+_TEXT_ENDINGS = ("/xml", "+xml", "/javascript", "/x-www-form-urlencoded", "/x-ndjson", "/yaml")
 
 
 class Kind(Enum):
@@ -67,7 +69,7 @@ def read_content(response: Response) -> Content:
 
 def _is_text_type(content_type: str) -> bool:
     essence = content_type.partition(";")[0].strip().lower()
-    return essence.startswith("text/") or essence.endswith(("/xml", "+xml", "/javascript", "/x-www-form-urlencoded", "/x-ndjson", "/yaml"))
+    return essence.startswith("text/") or essence.endswith(_TEXT_ENDINGS)
 
 
 def _charset(content_type: str) -> str:
@@ -80,7 +82,7 @@ def _charset(content_type: str) -> str:
 
 def _decoded(body: bytes, charset: str) -> str | None:
     try:
-        if codecs.lookup(charset).name not in _CHARSETS:
+        if codecs.lookup(charset).name not in CHARSETS:
             return None
         text = body.decode(charset)
         text.encode()

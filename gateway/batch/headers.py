@@ -13,9 +13,7 @@ from gateway.messages import Headers, Reason
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
-FRAMING = frozenset(
-    "host content-length transfer-encoding connection te trailer upgrade expect keep-alive".split()
-)
+FRAMING = frozenset("host content-length transfer-encoding connection te trailer upgrade expect keep-alive".split())
 """Ours alone: a client that set them could smuggle a second request into a pooled connection (RFC 9112 section 11.2)."""
 
 IDENTITY = frozenset("x-real-ip forwarded x-rewrite-url via".split())
@@ -46,7 +44,7 @@ def check_name(name: str) -> None:
 
 
 def check_value(value: str, longest: int) -> None:
-    """BadHeader unless `value` is latin-1 without controls or outer blanks (RFC 9110 section 5.5), at most `longest` characters."""
+    """BadHeader unless `value` is latin-1 without controls or outer blanks (RFC 9110 section 5.5), and not over `longest`."""
     if len(value) > longest:
         raise BadHeader(Reason.INVALID_HEADER, f"the value has {len(value)} characters, {longest} are allowed")
     if not _VALUE.fullmatch(value):
@@ -60,18 +58,28 @@ def shorten(text: str) -> str:
     return ascii(text if len(text) <= 40 else text[:40] + "…")
 
 
-def merge(
-    outer: Headers, changes: Iterable[tuple[str, str | None]], policy: HeaderPolicy, identity: Headers
-) -> dict[str, str]:
-    """The fields of one sub-request by name. `changes` are the envelope's and the operation's, None removing what came before."""
+def merge(outer: Headers, changes: Iterable[tuple[str, str | None]], policy: HeaderPolicy, identity: Headers) -> dict[str, str]:
+    """The fields of one sub-request by name. `changes` are the envelope's and the operation's; None removes what came before.
+
+    A cookie of the envelope's goes only where cookies are forwarded, and a name that servers take for a denied or set one
+    because they read `_` as `-` goes nowhere.
+    """
     merged = {name: value for name, value in outer if name in policy.forward} if policy.forward else {}
     for name, value in changes:
         if value is None:
             merged.pop(name, None)
         else:
             merged[name] = value
-    for name in policy.deny:
-        merged.pop(name, None)
-    merged.update(policy.set)
-    merged.update(identity)
+    if "cookie" not in policy.forward:
+        merged.pop("cookie", None)
+    ours = dict(policy.set + identity)
+    for name in [name for name in merged if name in policy.deny or ("_" in name and _is_alias(name, ours, policy.deny))]:
+        del merged[name]
+    merged.update(ours)
     return merged
+
+
+def _is_alias(name: str, ours: dict[str, str], denied: frozenset[str]) -> bool:
+    """Whether `name` is another spelling of a header that is ours or denied."""
+    spelled = name.replace("_", "-")
+    return any(one != name and one.replace("_", "-") == spelled for one in (*ours, *denied))

@@ -1,10 +1,11 @@
 """JSONPath: compiled by jsonpath-ng, walked by our own steps over JSON text.
 
-The library parses (0.5 ms, hence the bounded cache); what it parsed is accepted only if it is made of parts whose cost is known.
+The library parses (0.4 ms, hence the bounded cache); what it parsed is accepted only if made of parts whose cost is known.
 The walk gives what the library's own `find` gives, in its order, but leaves every value as the text it came as.
 """
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 from jsonpath_ng import JSONPath, jsonpath
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.filter import Expression, Filter
-from jsonpath_ng.ext.parser import parse as parse_extended
-from jsonpath_ng.parser import parse as parse_core
+from jsonpath_ng.ext.parser import ExtendedJsonPathParser
+from jsonpath_ng.parser import JsonPathParser
 
-from gateway.jsontext import Node, load
+from gateway.jsontext import Node, NotJson, load
 
 Step = Callable[[Node], Iterable[Node]]
 
@@ -98,14 +99,23 @@ def _parse(text: str, rules: PathRules) -> JSONPath:
         raise BadJsonPath(f"a JSONPath may have {rules.segments} segments")
     if "|" in text.replace("||", ""):
         raise BadJsonPath("unions with | are not supported")
-    parse = parse_extended if rules.filters else parse_core
     try:
-        parsed: JSONPath = parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)
+            parsed: JSONPath = _parser(rules.filters).parse(text)
+    except DeprecationWarning as warning:
+        raise BadJsonPath(f"not supported: {warning}") from None
     except JSONPathError as error:
         if "?" in text and not rules.filters:
             raise BadJsonPath("filters are not enabled (references.filters)") from None
         raise BadJsonPath(f"not a JSONPath: {error}") from None
     return parsed
+
+
+@lru_cache(maxsize=2)
+def _parser(extended: bool) -> JsonPathParser:
+    """Kept, because building one costs as much as parsing with it."""
+    return ExtendedJsonPathParser() if extended else JsonPathParser()
 
 
 def _steps(tree: JSONPath, rules: PathRules) -> Iterable[Step]:
@@ -119,9 +129,16 @@ def _steps(tree: JSONPath, rules: PathRules) -> Iterable[Step]:
             if not rules.descendants:
                 raise BadJsonPath("the descendant operator .. is not enabled (references.descendants)")
             yield from _steps(tree.left, rules)
-            yield _Descend(_step(tree.right, rules))
+            first, *rest = _links(tree.right)
+            yield _Descend(_step(first, rules))
+            yield from (_step(link, rules) for link in rest)
         case _:
             raise BadJsonPath(f"a JSONPath may not contain {type(tree).__name__.lower()}")
+
+
+def _links(tree: JSONPath) -> list[JSONPath]:
+    """The parts of a chain of children: the library parses `..[*].a` as `..` before all of `[*].a`."""
+    return [*_links(tree.left), *_links(tree.right)] if isinstance(tree, jsonpath.Child) else [tree]
 
 
 def _step(tree: JSONPath, rules: PathRules) -> Step:
@@ -141,7 +158,7 @@ def _step(tree: JSONPath, rules: PathRules) -> Step:
 
 
 def _is_plain(expression: Any) -> bool:
-    """Whether a filter's expression compares a field of the item with a literal: nothing that computes or runs a regular expression."""
+    """Whether a filter's expression compares a field of the item with a literal: it computes nothing and runs no pattern."""
     return (
         isinstance(expression, Expression)
         and expression.op != "=~"
@@ -221,20 +238,32 @@ class _Descend:
     step: Step
 
     def __call__(self, node: Node) -> Iterable[Node]:
-        waiting = [node]
+        waiting: list[Iterator[Node]] = [iter((node,))]
         while waiting:
-            one = waiting.pop()
+            one = next(waiting[-1], None)
+            if one is None:
+                waiting.pop()
+                continue
             yield _SEEN
             yield from self.step(one)
-            waiting.extend(reversed(list(one.children())))
+            waiting.append(one.children())
 
 
 @dataclass(frozen=True, slots=True)
 class _Matching:
-    """The children a filter keeps. Each is tried alone, so that what is kept is still its own text."""
+    """The children a filter keeps. Each is tried alone, so that what is kept is still its own text.
+
+    One with a number beyond a double's range cannot be compared and is not kept.
+    """
 
     filter: Any
 
     def __call__(self, node: Node) -> Iterable[Node]:
         for child in node.children():
-            yield child if self.filter.find([load(child.raw)]) else _SEEN
+            yield child if self._keeps(child) else _SEEN
+
+    def _keeps(self, child: Node) -> bool:
+        try:
+            return bool(self.filter.find([load(child.raw)]))
+        except NotJson:
+            return False

@@ -9,6 +9,8 @@ from gateway.batch.template import Resolve, Unfillable
 from gateway.jsontext import Node, dump
 from gateway.messages import Reason, Response
 
+TOO_DEEP = "the value is nested too deeply to be read"
+
 
 class Lookup:
     """The results of a running batch by step, and each body taken apart at most once however many references read it."""
@@ -83,6 +85,8 @@ class Lookup:
             if not found:
                 raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference}: there is nothing at {path.text}")
             return self._bounded(reference, found[0].text())
+        # Measured before it is put together: a path may match the same large value hundreds of times.
+        self._check_size(reference, sum(node.size() + 1 for node in found) + 1)
         return self._bounded(reference, b"[" + b",".join(node.text() for node in found) + b"]")
 
     def _find(self, reference: Reference, path: JsonPath, document: Node) -> list[Node]:
@@ -93,6 +97,8 @@ class Lookup:
         except TooManyVisits:
             detail = f"{reference} looks at more than {self._limits.value_visits} values"
             raise Unfillable(Reason.REFERENCE_TOO_LARGE, detail) from None
+        except RecursionError:
+            raise Unfillable(Reason.REFERENCE_TOO_LARGE, f"{reference}: {TOO_DEEP}") from None
         if len(found) > self._limits.value_matches:
             detail = f"{reference} matches {len(found)} values, {self._limits.value_matches} are allowed"
             raise Unfillable(Reason.REFERENCE_TOO_LARGE, detail)
@@ -109,10 +115,13 @@ class Lookup:
         return [values[0] if values else _NULL for values in found]
 
     def _bounded(self, reference: Reference, value: bytes) -> bytes:
-        if len(value) > self._limits.value:
-            detail = f"{reference} is {len(value)} bytes long, {self._limits.value} are allowed"
-            raise Unfillable(Reason.REFERENCE_TOO_LARGE, detail)
+        self._check_size(reference, len(value))
         return value
+
+    def _check_size(self, reference: Reference, size: int) -> None:
+        if size > self._limits.value:
+            detail = f"{reference} is {size} bytes long, {self._limits.value} are allowed"
+            raise Unfillable(Reason.REFERENCE_TOO_LARGE, detail)
 
 
 class _Items(Node):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from gateway.batch.headers import shorten
 from gateway.batch.limits import Limits
 from gateway.batch.operation import Envelope, HeaderChanges, Operation
 from gateway.batch.routes import Route, RouteTable
@@ -72,12 +73,14 @@ class _Planning:
     def plan(self) -> Plan:
         top = tuple(self._list(operation, None) for operation in self.envelope.operations)
         self._check_counts()
+        if len(self.operations) > self.limits.operations:
+            raise refuse_envelope(sorted(self.problems, key=_position))
         chosen = [self._route(operation) for operation in self.operations]
         self._check_shares(chosen)
         needs, after = self._join()
         stages = self._stages([n | a for n, a in zip(needs, after, strict=True)])
         if self.problems:
-            raise refuse_envelope(sorted(self.problems, key=self._position))
+            raise refuse_envelope(sorted(self.problems, key=_position))
         followers: list[list[int]] = [[] for _ in self.operations]
         for index, (need, wait) in enumerate(zip(needs, after, strict=True)):
             for earlier in need | wait:
@@ -102,10 +105,6 @@ class _Planning:
     def _wrong(self, pointer: str, reason: Reason, detail: str) -> None:
         self.problems.append(Problem(pointer, reason, detail))
 
-    def _position(self, problem: Problem) -> tuple[str | int, ...]:
-        """Problems in the order of the envelope: `/requests/2` before `/requests/10`."""
-        return tuple(f"{int(part):09d}" if part.isdecimal() else part for part in problem.pointer.split("/"))
-
     # a
     def _list(self, operation: Operation, parent: int | None) -> int:
         index = len(self.operations)
@@ -115,7 +114,8 @@ class _Planning:
         if operation.name is not None:
             if operation.name in self.names:
                 first = self.operations[self.names[operation.name]].pointer
-                self._wrong(f"{operation.pointer}/name", Reason.DUPLICATE_NAME, f"the name {operation.name!r} is taken by {first}")
+                detail = f"the name {operation.name!r} is taken by {first}"
+                self._wrong(f"{operation.pointer}/name", Reason.DUPLICATE_NAME, detail)
             else:
                 self.names[operation.name] = index
         self.nested[index].extend([self._list(child, index) for child in operation.nested])
@@ -125,14 +125,16 @@ class _Planning:
         limits = self.limits
         if len(self.operations) > limits.operations:
             found = len(self.operations)
-            self._wrong("/requests", Reason.TOO_MANY_OPERATIONS, f"{found} operations, {limits.operations} are allowed in one batch")
+            detail = f"{found} operations, {limits.operations} are allowed in one batch"
+            self._wrong("/requests", Reason.TOO_MANY_OPERATIONS, detail)
         counts = [len(operation.references) for operation in self.operations]
         for operation, count in zip(self.operations, counts, strict=True):
             if count > limits.references_per_operation:
-                detail = f"{count} references, {limits.references_per_operation} are allowed in one operation"
+                detail = f"more than {limits.references_per_operation} references in one operation"
                 self._wrong(operation.pointer, Reason.INVALID_REFERENCE, detail)
         if sum(counts) > limits.references:
-            self._wrong("/requests", Reason.INVALID_REFERENCE, f"{sum(counts)} references, {limits.references} are allowed in one batch")
+            detail = f"{sum(counts)} references, {limits.references} are allowed in one batch"
+            self._wrong("/requests", Reason.INVALID_REFERENCE, detail)
 
     # b
     def _route(self, operation: Operation) -> Route | None:
@@ -140,7 +142,8 @@ class _Planning:
         if pointer in self.reported:
             return None
         if operation.upstream is not None and operation.upstream not in self.routes.upstreams:
-            self._wrong(f"{operation.pointer}/upstream", Reason.UNKNOWN_UPSTREAM, f"there is no upstream {operation.upstream!r}")
+            detail = f"there is no upstream {shorten(operation.upstream)}"
+            self._wrong(f"{operation.pointer}/upstream", Reason.UNKNOWN_UPSTREAM, detail)
             return None
         try:
             check_path("".join(part if isinstance(part, str) else "x" for part in operation.target).partition("?")[0])
@@ -150,13 +153,14 @@ class _Planning:
         found = self.routes.look_up(fixed_path(operation), operation.upstream)
         match found:
             case ():
-                self._wrong(pointer, Reason.UNKNOWN_UPSTREAM, f"no upstream serves {fixed_path(operation) or '/'}")
+                self._wrong(pointer, Reason.UNKNOWN_UPSTREAM, f"no upstream serves {shorten(fixed_path(operation) or '/')}")
                 return None
             case (route,):
                 return self._checked(operation, route)
             case _:
                 names = ", ".join(sorted(route.upstream for route in found))
-                self._wrong(pointer, Reason.UNKNOWN_UPSTREAM, f"several upstreams serve this path; say which with upstream: {names}")
+                detail = f"several upstreams serve this path; say which with upstream: {names}"
+                self._wrong(pointer, Reason.UNKNOWN_UPSTREAM, detail)
                 return None
 
     def _checked(self, operation: Operation, route: Route) -> Route:
@@ -164,7 +168,8 @@ class _Planning:
             allowed = ", ".join(sorted(route.methods))
             detail = f"{operation.method} is not allowed on {route.prefix}; allowed: {allowed}"
             self._wrong(f"{operation.pointer}/method", Reason.METHOD_NOT_ALLOWED, detail)
-        if any(name == "cookie" and parts is not None for name, parts in operation.headers) and "cookie" not in route.policy.forward:
+        sets_cookie = any(name == "cookie" and parts is not None for name, parts in operation.headers)
+        if sets_cookie and "cookie" not in route.policy.forward:
             detail = f"cookies are sent only to upstreams that forward them, and {route.upstream} does not"
             self._wrong(f"{operation.pointer}/headers", Reason.HEADER_NOT_ALLOWED, detail)
         return route
@@ -181,20 +186,26 @@ class _Planning:
         needs: list[set[int]] = []
         after: list[set[int]] = []
         for index, operation in enumerate(self.operations):
-            waits = {name for name in operation.after if self._known(operation, name, "after")}
-            depends = {name for name in operation.depends_on if self._known(operation, name, "dependsOn")}
+            waits = self._known(operation, operation.after, "after")
+            depends = self._known(operation, operation.depends_on, "dependsOn")
             depends |= {name for name in self._referenced(operation) if name not in waits}
             parent = self.parents[index]
             needs.append({self.names[name] for name in depends} | ({parent} if parent is not None else set()))
             after.append({below for name in waits for below in self._subtree(self.names[name])})
         return needs, after
 
-    def _known(self, operation: Operation, name: str, field: str) -> bool:
-        if name in self.names:
-            return True
-        position = (operation.after if field == "after" else operation.depends_on).index(name)
-        self._wrong(f"{operation.pointer}/{field}/{position}", Reason.INVALID_REFERENCE, f"there is no operation named {name!r}")
-        return False
+    def _known(self, operation: Operation, names: tuple[str, ...], field: str) -> set[str]:
+        """The names that some operation has; the others are problems, up to as many as there may be operations."""
+        pointer = f"{operation.pointer}/{field}"
+        if len(names) > self.limits.operations:
+            detail = f"{len(names)} names, and a batch has at most {self.limits.operations} operations"
+            self._wrong(pointer, Reason.INVALID_REFERENCE, detail)
+            return set()
+        for position, name in enumerate(names):
+            if name not in self.names:
+                detail = f"there is no operation named {shorten(name)}"
+                self._wrong(f"{pointer}/{position}", Reason.INVALID_REFERENCE, detail)
+        return {name for name in names if name in self.names}
 
     def _referenced(self, operation: Operation) -> Iterator[str]:
         for pointer, reference in operation.references:
@@ -239,6 +250,11 @@ class _Planning:
                 self._wrong(self.operations[index].pointer, Reason.INVALID_ENVELOPE, detail)
 
 
+def _position(problem: Problem) -> tuple[str, ...]:
+    """Where a problem is told among the others: `/requests/2` before `/requests/10`."""
+    return tuple(part.zfill(9) if part.isdecimal() else part for part in problem.pointer.split("/"))
+
+
 def _find_cycle(graph: dict[int, set[int]]) -> list[int] | None:
     """One cycle as indexes, each waiting for the next, or None."""
     try:
@@ -250,7 +266,7 @@ def _find_cycle(graph: dict[int, set[int]]) -> list[int] | None:
 
 
 def fixed_path(operation: Operation) -> str:
-    """What is certain of the operation's path before anything is filled in: all of it, or the whole segments before a reference."""
+    """What is certain of an operation's path before anything is filled in: all, or the whole segments before a reference."""
     whole = literal(operation.target)
     if whole is not None:
         return whole.partition("?")[0]

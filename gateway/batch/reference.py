@@ -67,12 +67,15 @@ def may_hold_reference(text: str) -> bool:
     return "${" in text
 
 
-def scan(text: str, rules: PathRules) -> Parts:
-    """Literal texts and references of `text`, in order, escapes undone; BadReference if one is malformed."""
+def scan(text: str, rules: PathRules, most: int) -> Parts:
+    """Literal texts and references of `text`, in order, escapes undone; BadReference if one is malformed.
+
+    After `most` references the rest counts as literal: reading a path costs, and a text that holds so many is refused anyway.
+    """
     parts: list[str | Reference] = []
     literal = ""
     at = 0
-    for opening in iter(lambda: _OPENING.search(text, at), None):
+    while most > 0 and (opening := _OPENING.search(text, at)) is not None:
         literal += text[at : opening.start()]
         if opening[0] == "$${":
             literal += "${"
@@ -84,6 +87,7 @@ def scan(text: str, rules: PathRules) -> Parts:
         end = _closing(text, opening.start())
         parts.append(_read(text[opening.start() + 2 : end], opening.start() + 1, rules))
         at = end + 1
+        most -= 1
     literal += text[at:]
     if literal:
         parts.append(literal)

@@ -12,8 +12,8 @@ from gateway.messages import Failure, Outcome, Response
 class Result(NamedTuple):
     """What became of one operation or one forEach child.
 
-    `target` and `started` (seconds of the clock) are None where nothing was sent; `duration` is seconds from ready to last byte;
-    `item` is the index of a forEach child.
+    `target` and `started` (seconds of the clock) are None where nothing was sent; `duration` is seconds from ready to last
+    byte; `item` is the index of a forEach child.
     A forEach operation has `items`, one result per item, and an outcome of its own making: 200 or 207.
     """
 
@@ -69,9 +69,10 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A batch that has ended. `results` is flat, in the order asked, forEach children after their operation; `duration` in seconds.
+    """A batch that has ended, after `duration` seconds.
 
-    `operations` and `failed` count every entry of the answer, children included.
+    `results` is flat, in the order asked, forEach children after their operation. `operations` and `failed` count every
+    entry of the answer, children included.
     """
 
     operations: int

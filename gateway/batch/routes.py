@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from gateway.batch.target import comparable
 from gateway.messages import Headers
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -17,7 +18,7 @@ class HeaderPolicy:
 
     forward: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
-    set: Headers = ()
+    set: Headers = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,15 @@ class RouteTable:
         self.upstreams = frozenset(route.upstream for route in routes)
         self._by_prefix: dict[str, tuple[Route, ...]] = {}
         for route in routes:
-            prefix = route.prefix.rstrip("/")
+            prefix = comparable(route.prefix).rstrip("/")
             self._by_prefix[prefix] = (*self._by_prefix.get(prefix, ()), route)
 
     def look_up(self, path: str, upstream: str | None = None) -> tuple[Route, ...]:
-        """The routes of `path` (no query) with the longest prefix that ends at a segment boundary; of one upstream if it is named.
+        """The routes of `path` (no query) with the longest prefix that ends at a segment boundary; of `upstream` if given.
 
         None if nothing serves the path, more than one if several upstreams have the same prefix and none is named.
         """
-        prefix = path.rstrip("/")
+        prefix = comparable(path).rstrip("/")
         while True:
             routes = self._by_prefix.get(prefix, ())
             if upstream is not None:

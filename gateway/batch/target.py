@@ -1,6 +1,7 @@
-"""The target of a sub-request: a path and query inside the configured routes, RFC 3986, and nothing that two servers could read differently.
+"""The target of a sub-request: a path and query inside the configured routes (RFC 3986).
 
-What is ambiguous is refused, not repaired: the string that was checked is the string that is sent.
+Nothing may stand in it that two servers could read differently. What is ambiguous is refused, not repaired: the string that
+was checked is the string that is sent.
 """
 
 import re
@@ -10,6 +11,8 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_PARAMETERS = re.compile(r";[^/]*")
 
 _PATH_CHARACTERS = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*")
 _QUERY_CHARACTERS = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]]|%[0-9A-Fa-f]{2})*")
@@ -29,7 +32,7 @@ class TargetRules:
 
 
 def encode_value(value: str) -> str:
-    """A value as one segment or one query value: everything but unreserved characters percent-encoded (RFC 3986 section 2.3)."""
+    """A value as one segment or one query value: all but unreserved characters percent-encoded (RFC 3986 section 2.3)."""
     if _PLAIN.fullmatch(value):
         return value
     return "".join(_ENCODED[byte] for byte in value.encode())
@@ -42,16 +45,33 @@ def encode_literal(text: str) -> str:
     return "".join(character if character.isascii() else encode_value(character) for character in text)
 
 
+def comparable(path: str) -> str:
+    """A path as prefixes are compared with it: spelled as most servers read it, so that no spelling leads round a route.
+
+    Unreserved characters decoded, other hexadecimal digits in upper case (RFC 3986 section 6.2.2), path parameters gone.
+    """
+    path = encode_literal(path)
+    if ";" in path:
+        path = _PARAMETERS.sub("", path)
+    return _ESCAPE.sub(_respelled, path) if "%" in path else path
+
+
+def _respelled(escape: re.Match[str]) -> str:
+    return _ENCODED[int(escape[1], 16)]
+
+
 def check_path_value(value: str) -> None:
     """BadTarget if a filled-in value could be something other than one segment, or part of one."""
-    if value in ("", ".", ".."):
-        raise BadTarget(f"a value in a path may not be {value!r}: it would change which path is asked for" if value else "a value in a path may not be empty")
+    if not value:
+        raise BadTarget("a value in a path may not be empty")
+    if value in (".", ".."):
+        raise BadTarget(f"a value in a path may not be {value!r}: it would change which path is asked for")
     if _CONTROL.search(value):
         raise BadTarget("a value in a path may not hold control characters")
 
 
 def check_literal(text: str, in_query: bool, rules: TargetRules) -> bool:
-    """BadTarget if what the client wrote between two references cannot be sent as it is. Whether the query has begun after it."""
+    """BadTarget if what the client wrote between two references cannot be sent as it is. True once the query has begun."""
     if in_query:
         _check_characters(text, _QUERY_CHARACTERS, "query")
         return True
@@ -85,7 +105,7 @@ def check_path(path: str) -> None:
     """BadTarget unless a path, as it would be sent, is absolute and has neither empty nor dot segments. A slash may end it."""
     if not path.startswith("/"):
         raise BadTarget("the path must start with '/': it is a path on a configured upstream, never another host")
-    segments = path.split("/")
+    segments = [segment.partition(";")[0] for segment in path.split("/")] if ";" in path else path.split("/")
     if "" in segments[1:-1] or path.startswith("//"):
         raise BadTarget("the path holds '//', an empty segment")
     if "." in segments or ".." in segments:

@@ -1,7 +1,7 @@
 """Templates: texts and JSON with holes, and putting values in the holes.
 
 A value is its JSON text. In a text, scalars stand as text and a list is joined with commas; where a JSON string is exactly one
-reference the value stands with its type. Where a value stands decides how it is encoded. Filled-in values are never scanned again.
+reference the value stands with its type. Where a value stands decides how it is encoded. What was filled in is not scanned.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def literal(parts: Parts) -> str | None:
 
 
 def fill_target(parts: Parts, resolve: Resolve, limits: Limits) -> str:
-    """The target as it will be sent. Unfillable if a value has no text, is illegal where it stands, or the whole is too long."""
+    """The target as it will be sent. Unfillable if a value has no text or is illegal where it stands, or all is too long."""
     filled = ""
     in_query = False
     try:
@@ -64,7 +64,8 @@ def fill_target(parts: Parts, resolve: Resolve, limits: Limits) -> str:
     except BadTarget as error:
         raise Unfillable(Reason.PATH_NOT_ALLOWED, str(error)) from None
     if len(filled) > limits.target:
-        raise Unfillable(Reason.PATH_NOT_ALLOWED, f"the filled-in path has {len(filled)} characters, {limits.target} are allowed")
+        detail = f"the filled-in path has {len(filled)} characters, {limits.target} are allowed"
+        raise Unfillable(Reason.PATH_NOT_ALLOWED, detail)
     return filled
 
 

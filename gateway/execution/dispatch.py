@@ -5,14 +5,14 @@ Sending is between the two and the scheduler's. Nothing here waits.
 
 from gateway.batch.content import EMPTY, read_content
 from gateway.batch.headers import merge
-from gateway.batch.lookup import Lookup
+from gateway.batch.limits import Limits
+from gateway.batch.lookup import TOO_DEEP, Lookup
 from gateway.batch.operation import Body, BytesBody, JsonBody, TextBody
 from gateway.batch.plan import Step
 from gateway.batch.results import Result
 from gateway.batch.routes import RouteTable
 from gateway.batch.target import encode_literal
 from gateway.batch.template import Resolve, Unfillable, fill_header, fill_json, fill_target, fill_text, literal
-from gateway.batch.limits import Limits
 from gateway.execution.budget import Budget
 from gateway.messages import Context, Failure, Outcome, Reason, Request, Response
 
@@ -36,6 +36,8 @@ class Dispatch:
             body = _fill_body(step.operation.body, resolve)
         except Unfillable as error:
             return Failure(error.reason, error.detail)
+        except RecursionError:
+            return Failure(Reason.REFERENCE_TOO_LARGE, TOO_DEEP)
         if body is None:
             headers.pop("content-type", None)
         elif step.operation.content_type is not None:
@@ -64,9 +66,7 @@ class Dispatch:
         return target
 
     def _headers(self, step: Step, resolve: Resolve) -> dict[str, str]:
-        changes = [
-            (name, None if parts is None else fill_header(parts, resolve, self._limits)) for name, parts in step.headers
-        ]
+        changes = [(name, None if parts is None else fill_header(parts, resolve, self._limits)) for name, parts in step.headers]
         context = self._context
         trace = context.trace
         self._span = (self._span + 1) & 0xFFFFFFFFFFFFFFFF or 1

@@ -1,26 +1,26 @@
 """Running a plan: each step is sent the moment what it waits for has ended. No levels, no barriers.
 
-    execute
-      a  steps that wait for nothing start; the rest count what they wait for
-      b  a step that starts is either refused (stopped, a dependency failed, cannot be filled) or sent, once or once per item
-      c  an outcome is judged; when a step has all of its outcomes it has ended, and its followers count down
-      d  three things cut in: a failure in a batch that stops on errors, the deadline, a client that has gone
-    One future per request and one timer per batch: a task and a timer per operation were measured to cost half as much again.
+execute
+  a  steps that wait for nothing start; the rest count what they wait for
+  b  a step that starts is either refused (stopped, a dependency failed, cannot be filled) or sent, once or once per item
+  c  an outcome is judged; when a step has all of its outcomes it has ended, and its followers count down
+  d  three things cut in: a failure in a batch that stops on errors, the deadline, a client that has gone
+One future per request and one timer per batch: a task and a timer per operation were measured to cost half as much again.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from typing import NamedTuple
 
 from gateway.batch.content import EMPTY
 from gateway.batch.lookup import Lookup
 from gateway.batch.plan import Plan, Step
 from gateway.batch.results import Result
+from gateway.batch.routes import Route
 from gateway.batch.template import Resolve, Unfillable
 from gateway.execution.budget import Budget
 from gateway.execution.dispatch import Dispatch
 from gateway.execution.engine import Engine
-from gateway.jsontext import Node
 from gateway.messages import SAFE_METHODS, Context, Failure, Outcome, Reason, Request, Response
 
 
@@ -81,8 +81,12 @@ class Run:
         self._in_flight: dict[asyncio.Future[Outcome], _Slot] = {}
         self._closing: list[asyncio.Future[Outcome]] = []
         self._items: dict[int, list[Result | None]] = {}
+        self._unsettled: dict[int, int] = {}
         self._earliest: dict[int, int] = {}
         self._expanded = len(plan.steps)
+        self._shares: Counter[Route] = Counter(
+            step.route for step in plan.steps if step.route.max_per_batch and step.operation.for_each is None
+        )
         self._stopped: Failure | None = None
         self._advancing = False
 
@@ -96,11 +100,20 @@ class Run:
         if self._advancing:
             return
         self._advancing = True
-        while self._ready:
-            self._start(self._plan.steps[self._ready.popleft()])
+        try:
+            while self._ready:
+                self._start(self._plan.steps[self._ready.popleft()])
+        except Exception as error:
+            self._give_up(error)
         self._advancing = False
         if not self._unended and not self.ended.done():
             self.ended.set_result(None)
+
+    def _give_up(self, error: Exception) -> None:
+        """A bug ends the run and reaches the caller; left in a callback it would leave him waiting for ever."""
+        self._ready.clear()
+        if not self.ended.done():
+            self.ended.set_exception(error)
 
     # b
     def _start(self, step: Step) -> None:
@@ -133,7 +146,10 @@ class Run:
             self._end(step, self._unsent(step, refused))
             return
         self._expanded += len(items)
+        if step.route.max_per_batch:
+            self._shares[step.route] += len(items)
         self._items[step.index] = [None] * len(items)
+        self._unsettled[step.index] = len(items)
         if not items:
             self._end_items(step)
         for index, item in enumerate(items):
@@ -147,8 +163,10 @@ class Run:
             detail = f"the batch would grow to {self._expanded + count} operations, {limits.expanded_operations} are allowed"
             return Failure(Reason.TOO_MANY_OPERATIONS, detail)
         share = step.route.max_per_batch
-        if share and count > share:
-            return Failure(Reason.TOO_MANY_OPERATIONS, f"forEach over {count} items, {step.route.prefix} allows {share} in one batch")
+        if share and self._shares[step.route] + count > share:
+            total = self._shares[step.route] + count
+            detail = f"the batch would send {total} operations to {step.route.prefix}, {share} are allowed in one batch"
+            return Failure(Reason.TOO_MANY_OPERATIONS, detail)
         return None
 
     def _send(self, step: Step, item: int | None, resolve: Resolve) -> None:
@@ -166,8 +184,8 @@ class Run:
 
     def _deadline(self, step: Step, ready: float) -> float:
         """The operation's own deadline. One that is the batch's or later is put past it, for the batch's timer to tell."""
-        asked = step.operation.timeout
-        seconds = step.route.timeout if asked is None else min(asked, self._engine.rules.limits.operation_timeout)
+        longest = min(step.route.timeout, self._engine.rules.limits.operation_timeout)
+        seconds = min(step.operation.timeout or longest, longest)
         return ready + seconds if ready + seconds < self.deadline else self.deadline + 1.0
 
     def _unsent(self, step: Step, failure: Failure, item: int | None = None) -> Result:
@@ -178,11 +196,15 @@ class Run:
         slot = self._in_flight.pop(future, None)
         if slot is None:
             return
-        outcome = self._outcome(future)
-        duration = self._engine.clock() - slot.ready
-        result = self._dispatch.judge(slot.step, outcome, slot.request.target, slot.ready, duration, slot.item)
-        self._settle(slot.step, slot.item, result)
+        try:
+            self._settle(slot.step, slot.item, self._judge(slot, self._outcome(future)))
+        except Exception as error:
+            self._give_up(error)
         self._advance()
+
+    def _judge(self, slot: _Slot, outcome: Outcome) -> Result:
+        duration = self._engine.clock() - slot.ready
+        return self._dispatch.judge(slot.step, outcome, slot.request.target, slot.ready, duration, slot.item)
 
     def _outcome(self, future: asyncio.Future[Outcome]) -> Outcome:
         if future.cancelled():
@@ -200,9 +222,9 @@ class Run:
             self._end(step, result)
             return
         self._note_failure(step, result)
-        items = self._items[step.index]
-        items[item] = result
-        if None not in items:
+        self._items[step.index][item] = result
+        self._unsettled[step.index] -= 1
+        if not self._unsettled[step.index]:
             self._end_items(step)
 
     def _note_failure(self, step: Step, result: Result) -> None:
@@ -251,9 +273,7 @@ class Run:
             if slot.request.method not in SAFE_METHODS:
                 failure = Failure(reason, f"{detail}; it was in flight and may have been processed", maybe_processed=True)
             self._cancel(future)
-            duration = self._engine.clock() - slot.ready
-            target = slot.request.target
-            self._settle(slot.step, slot.item, self._dispatch.judge(slot.step, failure, target, slot.ready, duration, slot.item))
+            self._settle(slot.step, slot.item, self._judge(slot, failure))
         self._advancing = False
         self._advance()
 
