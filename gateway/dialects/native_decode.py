@@ -52,6 +52,7 @@ class _Decoder:
         self.json_in_strings = json_in_strings
         self.problems: list[Problem] = []
         self.content_type: str | None = None
+        self.count = 0
 
     # b
     def envelope(self, raw: dict[str, Raw]) -> Envelope:
@@ -85,11 +86,19 @@ class _Decoder:
             return ()
         if not listed:
             fields.wrong("requests", "requests is empty: there is nothing to do")
-        if len(listed) > most:
-            fields.wrong("requests", f"{len(listed)} operations, {most} are allowed in one batch", Reason.TOO_MANY_OPERATIONS)
+        self.count += len(listed)
+        if self.count > most:
+            self._refuse_count()
             return ()
         found = [self._operation(raw, f"{fields.pointer('requests')}/{index}") for index, raw in enumerate(listed)]
         return tuple(operation for operation in found if operation is not None)
+
+    def _refuse_count(self) -> None:
+        """Told once, about the whole tree, as soon as it is certain: operations past the limit are not looked at."""
+        if not any(problem.reason is Reason.TOO_MANY_OPERATIONS for problem in self.problems):
+            most = self.rules.limits.operations
+            detail = f"{self.count} operations, {most} are allowed in one batch"
+            self.problems.append(Problem("/requests", Reason.TOO_MANY_OPERATIONS, detail))
 
     # c
     def _operation(self, raw: Raw, at: str) -> Operation | None:

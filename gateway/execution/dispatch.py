@@ -29,7 +29,7 @@ class Dispatch:
         self._span = int(context.trace.span_id, 16)
 
     def fill(self, step: Step, resolve: Resolve, deadline: float) -> Request | Failure:
-        """The request of a step, or why there can be none."""
+        """The request of a step, or why there can be none. Its body counts as held until the batch has ended."""
         try:
             target = self._target(step, resolve)
             headers = self._headers(step, resolve)
@@ -38,6 +38,9 @@ class Dispatch:
             return Failure(error.reason, error.detail)
         except RecursionError:
             return Failure(Reason.REFERENCE_TOO_LARGE, TOO_DEEP)
+        if body is not None and not self._budget.take(len(body)):
+            detail = f"the bodies of this batch exceed {self._budget.limit} bytes once filled in, or the gateway holds too much"
+            return Failure(Reason.REFERENCE_TOO_LARGE, detail)
         if body is None:
             headers.pop("content-type", None)
         elif step.operation.content_type is not None:
