@@ -14,7 +14,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Reason(StrEnum):
-    """Why the gateway, and not an upstream, decided a status. The one closed list: problems, logs, metrics and traces use it."""
+    """Why the gateway, and not an upstream, decided a status: the one closed list of problems, logs, metrics and traces."""
 
     # The request to the gateway
     BAD_REQUEST = "bad-request"
