@@ -4,15 +4,29 @@ The home of msgspec and orjson. A value is its own bytes, so an integer beyond 6
 (RFC 8259 section 6 leaves number precision to the receiver; a gateway must not be that receiver).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 import orjson
 
 Raw = msgspec.Raw
 """One JSON value as it stands in some larger text; bytes-like, without a copy."""
+
+T = TypeVar("T")
+
+UNSET: Final = msgspec.UNSET
+Given: TypeAlias = T | msgspec.UnsetType
+"""A field that may be absent, which is not the same as null."""
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A frozen value, for where very many are made: it is built in a tenth of the time that a frozen dataclass takes.
+
+    Never part of a reference cycle, so the garbage collector need not look at it.
+    """
+
 
 _any = msgspec.json.Decoder(Raw)
 _object = msgspec.json.Decoder(dict[str, Raw])
@@ -100,6 +114,24 @@ def is_json(text: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
+
+
+def make_decoder(shape: type[T]) -> Callable[[bytes], T | None]:
+    """A function from JSON in UTF-8 to a `shape` made of Records; None if the text is not JSON or of another shape.
+
+    Values typed as Raw are only known to be JSON by its grammar: `check_document` says whether they can be passed on.
+    """
+    decode = msgspec.json.Decoder(shape).decode
+
+    def decode_or_none(text: bytes) -> T | None:
+        try:
+            if not text.isascii():
+                text.decode()
+            return decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+    return decode_or_none
 
 
 def members(text: bytes | Raw) -> dict[str, Raw] | None:

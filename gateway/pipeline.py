@@ -35,7 +35,8 @@ async def answer(body: bytes, dialect: Dialect, context: Context, engine: Engine
     budget = Budget(limits.answer, engine.budget)
     try:
         ended = await execute(plan, engine, context, budget)
-        finished = summarise(ended.results, engine.clock() - started)
+        depth = max((step.stage for step in plan.steps), default=0)
+        finished = summarise(ended.results, engine.clock() - started, depth)
         if ended.client_gone:
             return Answer(CLIENT_GONE, (), b"", finished)
         encoded = dialect.encode(plan.envelope, assemble(plan, ended.results, limits), finished)

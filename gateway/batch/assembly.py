@@ -3,20 +3,17 @@
 `select` and `omit` are applied here, to what is answered; references have seen everything.
 """
 
-from dataclasses import dataclass
-
 from gateway.batch.content import EMPTY, Content, Kind
 from gateway.batch.jsonpath import JsonPath, TooManyVisits
 from gateway.batch.limits import Limits
 from gateway.batch.operation import Operation, Select
 from gateway.batch.plan import Plan
 from gateway.batch.results import Result
-from gateway.jsontext import Node, dump, fragment
+from gateway.jsontext import Node, Record, dump, fragment
 from gateway.messages import Failure, Headers, Reason, Response
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record, frozen=True):
     """One operation in the answer.
 
     Times are in milliseconds, None where nothing was sent; `failure` only if the status is the gateway's.

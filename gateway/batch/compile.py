@@ -5,6 +5,7 @@ Dialects call this once per field; behind it the types say what is true and noth
 
 import codecs
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 
 from gateway.batch.content import CHARSETS
@@ -12,25 +13,29 @@ from gateway.batch.headers import BadHeader, check_name, check_value, shorten
 from gateway.batch.jsonpath import BadJsonPath, JsonPath, PathRules, compile_path
 from gateway.batch.limits import Limits
 from gateway.batch.reference import BadReference, Parts, Reference, Source, may_hold_reference, scan
-from gateway.batch.target import BadTarget, TargetRules, check_literal, encode_literal
+from gateway.batch.target import BadTarget, TargetRules, check_literal, check_path, encode_literal
 from gateway.batch.template import Hole, JsonParts
 from gateway.errors import Problem
 from gateway.jsontext import Raw, dump, elements, inner_string, load, members
 from gateway.messages import Reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """What envelopes may hold: the limits, and what the configuration allows in references and paths."""
+    """What envelopes may hold: the limits, and what the configuration allows in references and paths.
+
+    Compared by identity, which makes it cheap as a key of what was compiled under it: there is one per configuration.
+    """
 
     limits: Limits = field(default_factory=Limits)
     targets: TargetRules = field(default_factory=TargetRules)
     descendants: bool = False
     filters: bool = False
 
-    def paths(self) -> PathRules:
-        """The rules for one JSONPath."""
-        return PathRules(self.limits.reference, self.limits.reference_segments, self.descendants, self.filters)
+
+@lru_cache(maxsize=16)
+def _path_rules(rules: Rules) -> PathRules:
+    return PathRules(rules.limits.reference, rules.limits.reference_segments, rules.descendants, rules.filters)
 
 
 class Compiler:
@@ -42,7 +47,7 @@ class Compiler:
 
     def __init__(self, rules: Rules, problems: list[Problem]) -> None:
         self.rules = rules
-        self.paths = rules.paths()
+        self.paths = _path_rules(rules)
         self.problems = problems
         self.references: list[tuple[str, Reference]] = []
         self._readable = rules.limits.references_per_operation + 1
@@ -57,6 +62,8 @@ class Compiler:
         limits = self.rules.limits
         self._readable = max(self._readable, limits.references_per_operation + 1)
         parts = self.text(text, pointer)
+        if text and not parts:
+            return parts
         written = "".join(part for part in parts if isinstance(part, str))
         length = len(written) if len(written) > limits.target else len(encode_literal(written))
         if length > limits.target:
@@ -67,6 +74,8 @@ class Compiler:
             for part in parts:
                 if isinstance(part, str):
                     in_query = check_literal(part, in_query, self.rules.targets)
+            # A letter stands in for each reference: what is filled in is checked again when it is there.
+            check_path("".join(part if isinstance(part, str) else "x" for part in parts).partition("?")[0])
         except BadTarget as error:
             self.wrong(pointer, Reason.PATH_NOT_ALLOWED, str(error))
         return parts

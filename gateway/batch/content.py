@@ -1,10 +1,10 @@
 """What a body is: JSON that can be embedded as it came, text, bytes, or nothing. Its content type decides, never sniffing."""
 
 import codecs
-from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
-from gateway.jsontext import is_json
+from gateway.jsontext import Record, is_json
 from gateway.messages import Headers, Reason, Response
 
 CHARSETS = frozenset("utf-8 ascii iso8859-1 iso8859-15 cp1252 utf-16 utf-16-le utf-16-be shift_jis gb18030 euc_kr".split())
@@ -22,8 +22,7 @@ class Kind(Enum):
     BYTES = "bytes"
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Record, frozen=True):
     """A body and what it is. `text` is set for TEXT only. `warning`: it said it was JSON and was not."""
 
     kind: Kind
@@ -41,6 +40,7 @@ def header(headers: Headers, name: str) -> str | None:
     return ", ".join(values) if values else None
 
 
+@lru_cache(maxsize=256)
 def is_json_type(content_type: str) -> bool:
     """Whether a content type is application/json or has the +json suffix (RFC 6839 section 3.1)."""
     essence = content_type.partition(";")[0].strip().lower()

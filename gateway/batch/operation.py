@@ -6,6 +6,7 @@ from gateway.batch.jsonpath import JsonPath
 from gateway.batch.reference import Parts, Reference
 from gateway.batch.template import JsonParts
 from gateway.errors import Problem
+from gateway.jsontext import Record
 
 HeaderChanges = tuple[tuple[str, Parts | None], ...]
 """Lower-case header names and what they become; None removes what came before."""
@@ -43,8 +44,7 @@ class Select:
     paths: tuple[tuple[str | None, JsonPath], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Record, frozen=True):
     """One sub-request asked for. `pointer` leads to it in the envelope as sent; `timeout` is in seconds."""
 
     pointer: str

@@ -17,15 +17,14 @@ from graphlib import CycleError, TopologicalSorter
 from gateway.batch.headers import shorten
 from gateway.batch.limits import Limits
 from gateway.batch.operation import Envelope, HeaderChanges, Operation
+from gateway.batch.reference import Parts
 from gateway.batch.routes import Route, RouteTable
-from gateway.batch.target import BadTarget, check_path
-from gateway.batch.template import literal
 from gateway.errors import Problem, refuse_envelope
+from gateway.jsontext import Record
 from gateway.messages import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Record, frozen=True):
     """An operation in the plan. Numbers are indexes into the plan's steps.
 
     `needs` must have succeeded and `after` must have ended before it is sent; `followers` wait for it. `headers` are the
@@ -36,11 +35,11 @@ class Step:
     operation: Operation
     route: Route
     headers: HeaderChanges
-    needs: tuple[int, ...]
-    after: tuple[int, ...]
-    followers: tuple[int, ...]
-    nested: tuple[int, ...]
-    stage: int
+    needs: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+    followers: tuple[int, ...] = ()
+    nested: tuple[int, ...] = ()
+    stage: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +76,24 @@ class _Planning:
             raise refuse_envelope(sorted(self.problems, key=_position))
         chosen = [self._route(operation) for operation in self.operations]
         self._check_shares(chosen)
-        needs, after = self._join()
-        stages = self._stages([n | a for n, a in zip(needs, after, strict=True)])
+        if any(operation.references or operation.depends_on or operation.after for operation in self.operations) or (
+            len(top) < len(self.operations)
+        ):
+            steps = self._joined_steps(chosen)
+        else:
+            steps = self._loose_steps(chosen)
         if self.problems:
             raise refuse_envelope(sorted(self.problems, key=_position))
+        return Plan(self.envelope, steps, top, self.names)
+
+    def _joined_steps(self, chosen: list[Route | None]) -> tuple[Step, ...]:
+        needs, after = self._join()
+        stages = self._stages([n | a for n, a in zip(needs, after, strict=True)])
         followers: list[list[int]] = [[] for _ in self.operations]
         for index, (need, wait) in enumerate(zip(needs, after, strict=True)):
             for earlier in need | wait:
                 followers[earlier].append(index)
-        steps = tuple(
+        return tuple(
             Step(
                 index=index,
                 operation=operation,
@@ -100,7 +108,17 @@ class _Planning:
             for index, (operation, route) in enumerate(zip(self.operations, chosen, strict=True))
             if route is not None
         )
-        return Plan(self.envelope, steps, top, self.names)
+
+    def _loose_steps(self, chosen: list[Route | None]) -> tuple[Step, ...]:
+        """The steps of a batch in which nothing waits for anything: most batches, so not a set is built for them."""
+        headers = self.envelope.headers
+        return tuple(
+            [
+                Step(index, operation, route, headers + operation.headers if headers else operation.headers)
+                for index, (operation, route) in enumerate(zip(self.operations, chosen, strict=True))
+                if route is not None
+            ]
+        )
 
     def _wrong(self, pointer: str, reason: Reason, detail: str) -> None:
         self.problems.append(Problem(pointer, reason, detail))
@@ -118,7 +136,8 @@ class _Planning:
                 self._wrong(f"{operation.pointer}/name", Reason.DUPLICATE_NAME, detail)
             else:
                 self.names[operation.name] = index
-        self.nested[index].extend([self._list(child, index) for child in operation.nested])
+        if operation.nested:
+            self.nested[index].extend([self._list(child, index) for child in operation.nested])
         return index
 
     def _check_counts(self) -> None:
@@ -127,54 +146,50 @@ class _Planning:
             found = len(self.operations)
             detail = f"{found} operations, {limits.operations} are allowed in one batch"
             self._wrong("/requests", Reason.TOO_MANY_OPERATIONS, detail)
-        counts = [len(operation.references) for operation in self.operations]
-        for operation, count in zip(self.operations, counts, strict=True):
-            if count > limits.references_per_operation:
+        total = 0
+        for operation in self.operations:
+            total += len(operation.references)
+            if len(operation.references) > limits.references_per_operation:
                 detail = f"more than {limits.references_per_operation} references in one operation"
                 self._wrong(operation.pointer, Reason.INVALID_REFERENCE, detail)
-        if sum(counts) > limits.references:
-            detail = f"{sum(counts)} references, {limits.references} are allowed in one batch"
+        if total > limits.references:
+            detail = f"{total} references, {limits.references} are allowed in one batch"
             self._wrong("/requests", Reason.INVALID_REFERENCE, detail)
 
     # b
     def _route(self, operation: Operation) -> Route | None:
-        pointer = f"{operation.pointer}/path"
-        if pointer in self.reported:
+        if self.reported and f"{operation.pointer}/path" in self.reported:
             return None
         if operation.upstream is not None and operation.upstream not in self.routes.upstreams:
             detail = f"there is no upstream {shorten(operation.upstream)}"
             self._wrong(f"{operation.pointer}/upstream", Reason.UNKNOWN_UPSTREAM, detail)
             return None
-        try:
-            check_path("".join(part if isinstance(part, str) else "x" for part in operation.target).partition("?")[0])
-        except BadTarget as error:
-            self._wrong(pointer, Reason.PATH_NOT_ALLOWED, str(error))
-            return None
-        found = self.routes.look_up(fixed_path(operation), operation.upstream)
-        match found:
-            case ():
-                self._wrong(pointer, Reason.UNKNOWN_UPSTREAM, f"no upstream serves {shorten(fixed_path(operation) or '/')}")
-                return None
-            case (route,):
-                return self._checked(operation, route)
-            case _:
-                names = ", ".join(sorted(route.upstream for route in found))
-                detail = f"several upstreams serve this path; say which with upstream: {names}"
-                self._wrong(pointer, Reason.UNKNOWN_UPSTREAM, detail)
-                return None
+        path = fixed_path(operation.target)
+        found = self.routes.look_up(path, operation.upstream)
+        if len(found) == 1:
+            return self._checked(operation, found[0])
+        if found:
+            names = ", ".join(sorted(route.upstream for route in found))
+            detail = f"several upstreams serve this path; say which with upstream: {names}"
+        else:
+            detail = f"no upstream serves {shorten(path or '/')}"
+        self._wrong(f"{operation.pointer}/path", Reason.UNKNOWN_UPSTREAM, detail)
+        return None
 
     def _checked(self, operation: Operation, route: Route) -> Route:
         if operation.method not in route.methods:
             allowed = ", ".join(sorted(route.methods))
             detail = f"{operation.method} is not allowed on {route.prefix}; allowed: {allowed}"
             self._wrong(f"{operation.pointer}/method", Reason.METHOD_NOT_ALLOWED, detail)
-        sets_cookie = any(name == "cookie" and parts is not None for name, parts in operation.headers)
-        if sets_cookie and "cookie" not in route.policy.forward:
-            detail = f"cookies are sent only to upstreams that forward them, and {route.upstream} does not"
-            self._wrong(f"{operation.pointer}/headers", Reason.HEADER_NOT_ALLOWED, detail)
+        for name, parts in operation.headers:
+            if name == "cookie" and parts is not None and name not in route.policy.forward:
+                detail = f"cookies are sent only to upstreams that forward them, and {route.upstream} does not"
+                self._wrong(f"{operation.pointer}/headers", Reason.HEADER_NOT_ALLOWED, detail)
         return route
 
     def _check_shares(self, chosen: list[Route | None]) -> None:
+        if not self.routes.has_shares:
+            return
         for route, count in Counter(route for route in chosen if route is not None and route.max_per_batch).items():
             if count > route.max_per_batch:
                 over = [self.operations[index] for index, one in enumerate(chosen) if one == route][route.max_per_batch]
@@ -225,14 +240,15 @@ class _Planning:
     # d
     def _stages(self, waits: list[set[int]]) -> list[int]:
         graph = {index: set(wait) for index, wait in enumerate(waits)}
+        for index in [index for index, wait in graph.items() if index in wait]:
+            operation = self.operations[index]
+            self._wrong(operation.pointer, Reason.DEPENDENCY_CYCLE, f"{operation.label} waits for itself")
+            graph[index] = set()
         while (cycle := _find_cycle(graph)) is not None:
             first = min(cycle)
             start = cycle.index(first)
             labels = [self.operations[index].label for index in cycle[start:] + cycle[:start]]
-            if len(labels) == 1:
-                detail = f"{labels[0]} waits for itself"
-            else:
-                detail = f"{' → '.join([*labels, labels[0]])}: each waits for the next, so none can start"
+            detail = f"{' → '.join([*labels, labels[0]])}: each waits for the next, so none can start"
             self._wrong(self.operations[first].pointer, Reason.DEPENDENCY_CYCLE, detail)
             for index in cycle:
                 graph[index] = set()
@@ -265,13 +281,10 @@ def _find_cycle(graph: dict[int, set[int]]) -> list[int] | None:
     return None
 
 
-def fixed_path(operation: Operation) -> str:
-    """What is certain of an operation's path before anything is filled in: all, or the whole segments before a reference."""
-    whole = literal(operation.target)
-    if whole is not None:
-        return whole.partition("?")[0]
-    first = operation.target[0]
+def fixed_path(target: Parts) -> str:
+    """What is certain of a path before anything is filled in: all, or the whole segments before a reference."""
+    first = target[0] if target else ""
     if not isinstance(first, str):
         return ""
     path, question, _ = first.partition("?")
-    return path if question else path[: path.rfind("/") + 1]
+    return path if question or len(target) == 1 else path[: path.rfind("/") + 1]

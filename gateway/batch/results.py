@@ -1,15 +1,15 @@
 """What became of each operation, and of the batch."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from gateway.batch.content import Content, Kind
 from gateway.batch.operation import Operation
 from gateway.errors import status_of
-from gateway.messages import Failure, Outcome, Response
+from gateway.jsontext import Record
+from gateway.messages import Outcome, Response
 
 
-class Result(NamedTuple):
+class Result(Record, frozen=True):
     """What became of one operation or one forEach child.
 
     `target` and `started` (seconds of the clock) are None where nothing was sent; `duration` is seconds from ready to last
@@ -50,11 +50,8 @@ class Result(NamedTuple):
     @property
     def status(self) -> int:
         """The HTTP status, the upstream's or the gateway's."""
-        match self.outcome:
-            case Response(status=status):
-                return status
-            case Failure(reason=reason):
-                return status_of(reason)
+        outcome = self.outcome
+        return outcome.status if isinstance(outcome, Response) else status_of(outcome.reason)
 
     @property
     def succeeded(self) -> bool:
@@ -72,19 +69,20 @@ class Finished:
     """A batch that has ended, after `duration` seconds.
 
     `results` is flat, in the order asked, forEach children after their operation. `operations` and `failed` count every
-    entry of the answer, children included.
+    entry of the answer, children included; `depth` the operations in its longest chain.
     """
 
     operations: int
     failed: int
     duration: float
     results: tuple[Result, ...]
+    depth: int = 1
 
 
-def summarise(results: tuple[Result, ...], duration: float) -> Finished:
+def summarise(results: tuple[Result, ...], duration: float, depth: int = 1) -> Finished:
     """The whole batch from the results of its steps."""
     flat: list[Result] = []
     for result in results:
         flat.append(result)
         flat.extend(result.items or ())
-    return Finished(len(flat), sum(1 for result in flat if not result.succeeded), duration, tuple(flat))
+    return Finished(len(flat), sum(1 for result in flat if not result.succeeded), duration, tuple(flat), depth)

@@ -39,6 +39,7 @@ class RouteTable:
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
         self.routes = routes
+        self.has_shares = any(route.max_per_batch for route in routes)
         self.upstreams = frozenset(route.upstream for route in routes)
         self._by_prefix: dict[str, tuple[Route, ...]] = {}
         for route in routes:
@@ -53,7 +54,7 @@ class RouteTable:
         prefix = comparable(path).rstrip("/")
         while True:
             routes = self._by_prefix.get(prefix, ())
-            if upstream is not None:
+            if routes and upstream is not None:
                 routes = tuple(route for route in routes if route.upstream == upstream)
             if routes or not prefix:
                 return routes

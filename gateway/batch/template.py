@@ -40,13 +40,10 @@ JsonParts = tuple[bytes | Hole, ...]
 
 def literal(parts: Parts) -> str | None:
     """The text of a template without references, else None."""
-    match parts:
-        case ():
-            return ""
-        case (str(text),):
-            return text
-        case _:
-            return None
+    if not parts:
+        return ""
+    first = parts[0]
+    return first if len(parts) == 1 and isinstance(first, str) else None
 
 
 def fill_target(parts: Parts, resolve: Resolve, limits: Limits) -> str:

@@ -9,6 +9,7 @@ from gateway.batch.results import Finished
 from gateway.dialects.dialect import Encoded
 from gateway.dialects.native_decode import decode
 from gateway.dialects.native_encode import Flavour, encode
+from gateway.dialects.native_plain import decode_plain
 from gateway.dialects.problem import encode_refusal
 from gateway.errors import Refusal
 
@@ -26,7 +27,7 @@ class Native:
 
     def decode(self, body: bytes, rules: Rules) -> Envelope:
         """The envelope, or a Refusal: 400 if the body is no JSON, 422 with every problem found otherwise."""
-        return decode(body, rules, self.flavour.json_in_strings)
+        return decode_plain(body, rules) or decode(body, rules, self.flavour.json_in_strings)
 
     def encode(self, envelope: Envelope, entries: tuple[Entry, ...], finished: Finished) -> Encoded:
         """The answer: 200, or 207 if an operation failed and the flavour tells."""

@@ -7,18 +7,15 @@ decode
 Texts become templates through the compiler; what the plan needs to know (routes, names, cycles) is checked there.
 """
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from typing import Any
 from unicodedata import category
 
 from gateway.batch.compile import Compiler, Rules, escape
-from gateway.batch.content import is_json_type
-from gateway.batch.operation import Body, BytesBody, Envelope, HeaderChanges, JsonBody, Operation, Select, TextBody
+from gateway.batch.operation import Envelope, HeaderChanges, Operation, Select
 from gateway.batch.reference import FORBIDDEN_IN_NAMES, FORBIDDEN_NAMES, Parts, Reference
 from gateway.batch.routes import METHODS
-from gateway.batch.template import literal
 from gateway.dialects.fields import Fields, describe, is_string
+from gateway.dialects.native_body import check_bodiless, content_type_after, read_body
 from gateway.errors import Problem, Refusal, refuse_envelope
 from gateway.jsontext import NotJson, Raw, check_document, elements, load, members
 from gateway.messages import Reason
@@ -63,7 +60,7 @@ class _Decoder:
         for pointer, reference in compiler.references:
             detail = f"{reference} stands in the batch's own headers; write it in an operation's"
             compiler.wrong(pointer, Reason.INVALID_REFERENCE, detail)
-        self.content_type = _content_type(headers, None)
+        self.content_type = content_type_after(headers, None)
         fields.boolean("coalesce")
         if "requests" not in fields:
             fields.wrong("requests", "requests is missing: a batch is a list of operations")
@@ -112,15 +109,17 @@ class _Decoder:
         if "path" not in fields:
             fields.wrong("path", "path is missing")
         path = fields.string("path")
+        target = compiler.target(path, fields.pointer("path")) if path is not None else ()
         headers = self._headers(fields, compiler)
         method = _method(fields)
-        body, content_type = self._body(fields, compiler, headers, method)
+        body, content_type = read_body(fields, compiler, headers, self.content_type, self.json_in_strings)
+        check_bodiless(fields, method)
         for_each = _for_each(fields, compiler)
         omit = _omit(fields)
         return Operation(
             pointer=at,
             path=path or "",
-            target=compiler.target(path, fields.pointer("path")) if path is not None else (),
+            target=target,
             name=self._name(fields),
             method=method,
             headers=headers,
@@ -177,54 +176,6 @@ class _Decoder:
                 compiler.wrong(at, Reason.INVALID_HEADER, f"a header value is a string or null, got {describe(raw)}")
         return tuple(changes.items())
 
-    def _body(self, fields: Fields, compiler: Compiler, headers: HeaderChanges, method: str) -> tuple[Body | None, str | None]:
-        """The body and the content type it is sent with, which is ours to choose only where no header says it."""
-        encoding = fields.choice("bodyEncoding", ("base64",))
-        raw = fields.raw.get("body")
-        if raw is None or bytes(raw) == b"null":
-            return None, None
-        if method in ("GET", "HEAD"):
-            fields.wrong("body", f"{method} takes no body", Reason.INVALID_BODY)
-        content_type = _content_type(headers, self.content_type)
-        if encoding == "base64":
-            return _bytes_body(fields, raw), content_type or "application/octet-stream"
-        if content_type == _NOT_LITERAL:
-            detail = "content-type decides how the body is sent, so it cannot hold a reference"
-            fields.wrong("headers", detail, Reason.INVALID_REFERENCE)
-            return None, None
-        if content_type is None or is_json_type(content_type):
-            return self._json_body(fields, raw, compiler), content_type or "application/json"
-        text = load(raw)
-        if not isinstance(text, str):
-            detail = f"with content-type {content_type} the body must be a string, got {describe(raw)}"
-            fields.wrong("body", detail, Reason.INVALID_BODY)
-            return None, None
-        pointer = fields.pointer("body")
-        return TextBody(compiler.text(text, pointer), compiler.charset(content_type, pointer)), content_type
-
-    def _json_body(self, fields: Fields, raw: Raw, compiler: Compiler) -> JsonBody:
-        pointer = fields.pointer("body")
-        inner = self._json_in_string(raw) if self.json_in_strings else None
-        if inner is None:
-            return JsonBody(compiler.json_body(raw, pointer))
-        # Pointers lead into the envelope as sent: there, all of this body is one string.
-        inside = Compiler(self.rules, [])
-        parts = inside.json_body(inner, pointer)
-        compiler.references.extend((pointer, reference) for _, reference in inside.references)
-        self.problems.extend(Problem(pointer, problem.reason, problem.detail) for problem in inside.problems)
-        return JsonBody(parts)
-
-    def _json_in_string(self, raw: Raw) -> bytes | None:
-        """The JSON object or array that a string holds, or None."""
-        inner = load(raw).strip(" \t\r\n").encode() if is_string(raw) else b""
-        if inner[:1] not in {b"{", b"["}:
-            return None
-        try:
-            check_document(inner, self.rules.limits.depth)
-        except NotJson:
-            return None
-        return inner
-
 
 def _method(fields: Fields) -> str:
     method = fields.string("method")
@@ -251,15 +202,6 @@ def _placed(fields: Fields, compiler: Compiler, for_each: Reference | None) -> t
     return tuple(compiler.references)
 
 
-def _bytes_body(fields: Fields, raw: Raw) -> BytesBody | None:
-    try:
-        return BytesBody(b64decode(load(raw), validate=True))
-    except (Base64Error, ValueError, TypeError):
-        detail = "with bodyEncoding base64 the body must be a base64 string (RFC 4648 section 4)"
-        fields.wrong("body", detail, Reason.INVALID_BODY)
-        return None
-
-
 def _select(fields: Fields, compiler: Compiler) -> Select | None:
     if "select" not in fields:
         return None
@@ -282,18 +224,6 @@ def _omit(fields: Fields) -> bool | str | None:
         return value
     fields.wrong("omit", f'omit must be true or "onSuccess", got {describe(fields.raw["omit"])}')
     return None
-
-
-_NOT_LITERAL = "${}"
-
-
-def _content_type(headers: HeaderChanges, inherited: str | None) -> str | None:
-    """The content type after header overrides, None if there is none; _NOT_LITERAL if it holds a reference."""
-    for name, parts in headers:
-        if name == "content-type":
-            text = None if parts is None else literal(parts)
-            return _NOT_LITERAL if parts is not None and text is None else text
-    return inherited
 
 
 def is_control(character: str) -> bool:

@@ -94,7 +94,10 @@ def _put_body(spelled: dict[str, Any], content: Content) -> None:
 
 
 def _joined(headers: Headers) -> dict[str, str]:
-    joined: dict[str, str] = {}
+    joined = dict(headers)
+    if len(joined) == len(headers):
+        return joined
+    joined = {}
     for name, value in headers:
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return joined

@@ -7,14 +7,14 @@ from gateway.batch.content import EMPTY, read_content
 from gateway.batch.headers import merge
 from gateway.batch.limits import Limits
 from gateway.batch.lookup import TOO_DEEP, Lookup
-from gateway.batch.operation import Body, BytesBody, JsonBody, TextBody
+from gateway.batch.operation import Body, BytesBody, HeaderChanges, JsonBody, TextBody
 from gateway.batch.plan import Step
 from gateway.batch.results import Result
 from gateway.batch.routes import RouteTable
 from gateway.batch.target import encode_literal
 from gateway.batch.template import Resolve, Unfillable, fill_header, fill_json, fill_target, fill_text, literal
 from gateway.execution.budget import Budget
-from gateway.messages import Context, Failure, Outcome, Reason, Request, Response
+from gateway.messages import Context, Failure, Headers, Outcome, Reason, Request, Response
 
 
 class Dispatch:
@@ -27,25 +27,33 @@ class Dispatch:
         self._limits = limits
         self._budget = budget
         self._span = int(context.trace.span_id, 16)
+        self._trace = f"00-{context.trace.trace_id}-"
+        self._flags = f"-{context.trace.flags}"
+        self._kept: dict[tuple[str, HeaderChanges], tuple[Headers, str | None]] = {}
 
     def fill(self, step: Step, resolve: Resolve, deadline: float) -> Request | Failure:
         """The request of a step, or why there can be none. Its body counts as held until the batch has ended."""
+        operation = step.operation
         try:
             target = self._target(step, resolve)
-            headers = self._headers(step, resolve)
-            body = _fill_body(step.operation.body, resolve)
+            fields, content_type = self._fields(step, resolve)
+            body = None if operation.body is None else _fill_body(operation.body, resolve)
         except Unfillable as error:
             return Failure(error.reason, error.detail)
         except RecursionError:
             return Failure(Reason.REFERENCE_TOO_LARGE, TOO_DEEP)
-        if body is not None and not self._budget.take(len(body)):
-            detail = f"the bodies of this batch exceed {self._budget.limit} bytes once filled in, or the gateway holds too much"
-            return Failure(Reason.REFERENCE_TOO_LARGE, detail)
-        if body is None:
-            headers.pop("content-type", None)
-        elif step.operation.content_type is not None:
-            headers.setdefault("content-type", step.operation.content_type)
-        return Request(step.route.upstream, step.operation.method, target, tuple(headers.items()), body, deadline)
+        self._span = (self._span + 1) & 0xFFFFFFFFFFFFFFFF or 1
+        fields = (*fields, ("traceparent", f"{self._trace}{self._span:016x}{self._flags}"))
+        if body is not None:
+            if not self._budget.take(len(body)):
+                detail = (
+                    f"the bodies of this batch, filled in, exceed {self._budget.limit} bytes, or the gateway holds too much"
+                )
+                return Failure(Reason.REFERENCE_TOO_LARGE, detail)
+            content_type = content_type or operation.content_type
+            if content_type is not None:
+                fields = (*fields, ("content-type", content_type))
+        return Request(step.route.upstream, operation.method, target, fields, body, deadline)
 
     def judge(self, step: Step, outcome: Outcome, target: str, started: float, duration: float, item: int | None) -> Result:
         """The result of a step that was sent. A body that would make the answer too large is dropped: 507."""
@@ -68,24 +76,30 @@ class Dispatch:
             raise Unfillable(Reason.PATH_NOT_ALLOWED, f"the filled-in path leaves the route {step.route.prefix}")
         return target
 
-    def _headers(self, step: Step, resolve: Resolve) -> dict[str, str]:
+    def _fields(self, step: Step, resolve: Resolve) -> tuple[Headers, str | None]:
+        """The header fields that all requests like this one have, and the content type for those with a body.
+
+        Kept for the batch where no reference stands in them: most of its operations then share them.
+        """
+        key = (step.route.upstream, step.headers)
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
         changes = [(name, None if parts is None else fill_header(parts, resolve, self._limits)) for name, parts in step.headers]
-        context = self._context
-        trace = context.trace
-        self._span = (self._span + 1) & 0xFFFFFFFFFFFFFFFF or 1
-        merged = merge(context.headers, changes, step.route.policy, context.identity)
-        merged["traceparent"] = f"00-{trace.trace_id}-{self._span:016x}-{trace.flags}"
-        if trace.state:
-            merged["tracestate"] = trace.state
-        else:
-            merged.pop("tracestate", None)
-        return merged
+        merged = merge(self._context.headers, changes, step.route.policy, self._context.identity)
+        content_type = merged.pop("content-type", None)
+        merged.pop("traceparent", None)
+        merged.pop("tracestate", None)
+        if self._context.trace.state:
+            merged["tracestate"] = self._context.trace.state
+        fields = (tuple(merged.items()), content_type)
+        if all(parts is None or literal(parts) is not None for _, parts in step.headers):
+            self._kept[key] = fields
+        return fields
 
 
-def _fill_body(body: Body | None, resolve: Resolve) -> bytes | None:
+def _fill_body(body: Body, resolve: Resolve) -> bytes:
     match body:
-        case None:
-            return None
         case JsonBody(parts=parts):
             return fill_json(parts, resolve)
         case BytesBody(content=content):

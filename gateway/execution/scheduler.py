@@ -207,11 +207,12 @@ class Run:
         return self._dispatch.judge(slot.step, outcome, slot.request.target, slot.ready, duration, slot.item)
 
     def _outcome(self, future: asyncio.Future[Outcome]) -> Outcome:
-        if future.cancelled():
-            return self._stopped or Failure(Reason.INTERNAL, "the request was cancelled")
-        error = future.exception()
-        if error is None:
+        try:
             return future.result()
+        except asyncio.CancelledError:
+            return self._stopped or Failure(Reason.INTERNAL, "the request was cancelled")
+        except Exception as bug:
+            error = bug
         message = "sending a request failed in a way that is the gateway's fault"
         future.get_loop().call_exception_handler({"message": message, "exception": error, "future": future})
         return Failure(Reason.INTERNAL, message, maybe_processed=True)
