@@ -3,8 +3,6 @@
 Bytes of a batch in, bytes of its answer out. A Refusal comes out of the first two, and then nothing was sent.
 """
 
-from dataclasses import dataclass
-
 from gateway.batch.assembly import assemble
 from gateway.batch.plan import make_plan
 from gateway.batch.results import Finished, summarise
@@ -12,13 +10,13 @@ from gateway.dialects.dialect import Dialect
 from gateway.execution.budget import Budget
 from gateway.execution.engine import Engine
 from gateway.execution.scheduler import execute
+from gateway.jsontext import Record
 from gateway.messages import Context, Headers
 
 CLIENT_GONE = 499
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Record, frozen=True):
     """What to send to the client, and what happened. Status 499: the client has gone, and there is nothing to send."""
 
     status: int
@@ -35,7 +33,7 @@ async def answer(body: bytes, dialect: Dialect, context: Context, engine: Engine
     budget = Budget(limits.answer, engine.budget)
     try:
         ended = await execute(plan, engine, context, budget)
-        depth = max((step.stage for step in plan.steps), default=0)
+        depth = max([step.stage for step in plan.steps])
         finished = summarise(ended.results, engine.clock() - started, depth)
         if ended.client_gone:
             return Answer(CLIENT_GONE, (), b"", finished)

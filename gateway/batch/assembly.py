@@ -58,7 +58,7 @@ def _entry(result: Result, limits: Limits, below: tuple[Entry, ...] | None) -> E
         headers=result.outcome.headers if isinstance(result.outcome, Response) else (),
         content=content,
         duration=round(result.duration * 1000, 1) if sent else None,
-        queued=round(result.queued * 1000, 1) if sent else None,
+        queued=(round(result.queued * 1000, 1) if result.queued else 0.0) if sent else None,
         failure=result.outcome if isinstance(result.outcome, Failure) else None,
         warning=warning,
         item=result.item,

@@ -52,7 +52,11 @@ def read_content(response: Response) -> Content:
     body = response.body
     if not body:
         return EMPTY
-    content_type = header(response.headers, "content-type") or ""
+    content_type = ""
+    for name, value in response.headers:
+        if name == "content-type":
+            content_type = value
+            break
     if is_json_type(content_type):
         if is_json(body):
             return Content(Kind.JSON, body)

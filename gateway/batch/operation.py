@@ -73,8 +73,7 @@ class Operation(Record, frozen=True):
         return self.name or self.pointer
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Record, frozen=True):
     """One batch as values. `timeout` is in seconds; `headers` go into every operation, before its own.
 
     `problems` were found while decoding; the plan adds its own and refuses them all at once.

@@ -11,7 +11,6 @@ Everything is checked and every problem reported, or there is no plan; nothing i
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from gateway.batch.headers import shorten
@@ -42,8 +41,7 @@ class Step(Record, frozen=True):
     stage: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record, frozen=True):
     """A checked batch: its steps in the order asked, parents before what is nested in them."""
 
     envelope: Envelope

@@ -1,7 +1,5 @@
 """What became of each operation, and of the batch."""
 
-from dataclasses import dataclass
-
 from gateway.batch.content import Content, Kind
 from gateway.batch.operation import Operation
 from gateway.errors import status_of
@@ -64,8 +62,7 @@ class Result(Record, frozen=True):
         return self.content.kind is Kind.JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Record, frozen=True):
     """A batch that has ended, after `duration` seconds.
 
     `results` is flat, in the order asked, forEach children after their operation. `operations` and `failed` count every
@@ -82,7 +79,11 @@ class Finished:
 def summarise(results: tuple[Result, ...], duration: float, depth: int = 1) -> Finished:
     """The whole batch from the results of its steps."""
     flat: list[Result] = []
+    failed = 0
     for result in results:
         flat.append(result)
-        flat.extend(result.items or ())
-    return Finished(len(flat), sum(1 for result in flat if not result.succeeded), duration, tuple(flat), depth)
+        failed += not result.succeeded
+        if result.items is not None:
+            flat.extend(result.items)
+            failed += sum([not item.succeeded for item in result.items])
+    return Finished(len(flat), failed, duration, tuple(flat), depth)

@@ -21,6 +21,7 @@ from gateway.batch.template import Resolve, Unfillable
 from gateway.execution.budget import Budget
 from gateway.execution.dispatch import Dispatch
 from gateway.execution.engine import Engine
+from gateway.jsontext import Record
 from gateway.messages import SAFE_METHODS, Context, Failure, Outcome, Reason, Request, Response
 
 
@@ -42,19 +43,20 @@ async def execute(plan: Plan, engine: Engine, context: Context, budget: Budget) 
     client_gone = False
     try:
         run.start()
-        await asyncio.shield(run.ended)
+        await run.wait()
     except asyncio.CancelledError:
         client_gone = True
         run.stop(Reason.CLIENT_GONE, "the client has closed the connection")
-        await asyncio.shield(run.ended)
+        await run.wait()
     finally:
         timer.cancel()
         engine.runs.discard(run)
-        await run.close()
-    return Ended(tuple(result for result in run.results if result is not None), client_gone)
+        if run.is_holding():
+            await run.close()
+    return Ended(tuple([result for result in run.results if result is not None]), client_gone)
 
 
-class _Slot(NamedTuple):
+class _Slot(Record, frozen=True):
     """A request in flight: which step, for which item, what was sent and when it was ready."""
 
     step: Step
@@ -70,10 +72,13 @@ class Run:
         limits = engine.rules.limits
         timeout = plan.envelope.timeout
         self.results: list[Result | None] = [None] * len(plan.steps)
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiter: asyncio.Future[None] | None = None
+        self._bug: Exception | None = None
         self.deadline = engine.clock() + (limits.timeout if timeout is None else min(timeout, limits.timeout))
         self._plan = plan
         self._engine = engine
+        self._clock = engine.clock
+        self._longest = limits.operation_timeout
         self._dispatch = Dispatch(Lookup(plan.names, self.results, limits), context, engine.routes, limits, budget)
         self._waiting = [len(step.needs) + len(step.after) for step in plan.steps]
         self._ready = deque(step.index for step in plan.steps if not self._waiting[step.index])
@@ -84,9 +89,7 @@ class Run:
         self._unsettled: dict[int, int] = {}
         self._earliest: dict[int, int] = {}
         self._expanded = len(plan.steps)
-        self._shares: Counter[Route] = Counter(
-            step.route for step in plan.steps if step.route.max_per_batch and step.operation.for_each is None
-        )
+        self._shares: Counter[Route] | None = None
         self._stopped: Failure | None = None
         self._advancing = False
 
@@ -106,14 +109,26 @@ class Run:
         except Exception as error:
             self._give_up(error)
         self._advancing = False
-        if not self._unended and not self.ended.done():
-            self.ended.set_result(None)
+        if not self._unended:
+            self._wake()
+
+    async def wait(self) -> None:
+        """Wait until every step has ended. Raises what is a bug of the gateway's."""
+        if self._unended and self._bug is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self._bug is not None:
+            raise self._bug
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _give_up(self, error: Exception) -> None:
         """A bug ends the run and reaches the caller; left in a callback it would leave him waiting for ever."""
         self._ready.clear()
-        if not self.ended.done():
-            self.ended.set_exception(error)
+        self._bug = error
+        self._wake()
 
     # b
     def _start(self, step: Step) -> None:
@@ -147,7 +162,7 @@ class Run:
             return
         self._expanded += len(items)
         if step.route.max_per_batch:
-            self._shares[step.route] += len(items)
+            self._sent_so_far()[step.route] += len(items)
         self._items[step.index] = [None] * len(items)
         self._unsettled[step.index] = len(items)
         if not items:
@@ -163,29 +178,36 @@ class Run:
             detail = f"the batch would grow to {self._expanded + count} operations, {limits.expanded_operations} are allowed"
             return Failure(Reason.TOO_MANY_OPERATIONS, detail)
         share = step.route.max_per_batch
-        if share and self._shares[step.route] + count > share:
-            total = self._shares[step.route] + count
+        total = self._sent_so_far()[step.route] + count if share else 0
+        if total > share:
             detail = f"the batch would send {total} operations to {step.route.prefix}, {share} are allowed in one batch"
             return Failure(Reason.TOO_MANY_OPERATIONS, detail)
         return None
+
+    def _sent_so_far(self) -> Counter[Route]:
+        """How many operations go to each route that has a share, forEach counted as far as it has been expanded."""
+        if self._shares is None:
+            steps = self._plan.steps
+            self._shares = Counter(step.route for step in steps if step.route.max_per_batch and step.operation.for_each is None)
+        return self._shares
 
     def _send(self, step: Step, item: int | None, resolve: Resolve) -> None:
         if self._stopped is not None:
             self._settle(step, item, self._unsent(step, self._stopped, item))
             return
-        ready = self._engine.clock()
+        ready = self._clock()
         request = self._dispatch.fill(step, resolve, self._deadline(step, ready))
         if isinstance(request, Failure):
             self._settle(step, item, self._unsent(step, request, item))
             return
-        future = asyncio.ensure_future(self._engine.send(request))
+        sending = self._engine.send(request)
+        future = sending if isinstance(sending, asyncio.Future) else asyncio.ensure_future(sending)
         self._in_flight[future] = _Slot(step, item, request, ready)
         future.add_done_callback(self._arrived)
 
     def _deadline(self, step: Step, ready: float) -> float:
         """The operation's own deadline. One that is the batch's or later is put past it, for the batch's timer to tell."""
-        longest = min(step.route.timeout, self._engine.rules.limits.operation_timeout)
-        seconds = min(step.operation.timeout or longest, longest)
+        seconds = min(step.operation.timeout or self._longest, step.route.timeout, self._longest)
         return ready + seconds if ready + seconds < self.deadline else self.deadline + 1.0
 
     def _unsent(self, step: Step, failure: Failure, item: int | None = None) -> Result:
@@ -203,7 +225,7 @@ class Run:
         self._advance()
 
     def _judge(self, slot: _Slot, outcome: Outcome) -> Result:
-        duration = self._engine.clock() - slot.ready
+        duration = self._clock() - slot.ready
         return self._dispatch.judge(slot.step, outcome, slot.request.target, slot.ready, duration, slot.item)
 
     def _outcome(self, future: asyncio.Future[Outcome]) -> Outcome:
@@ -265,7 +287,7 @@ class Run:
 
     def finish_now(self, reason: Reason, detail: str) -> None:
         """End the run with what it has. Requests in flight are closed; an unsafe one says that it may have been processed."""
-        if self.ended.done():
+        if not self._unended or self._bug is not None:
             return
         self._stopped = Failure(reason, detail)
         self._advancing = True
@@ -283,6 +305,10 @@ class Run:
         future.remove_done_callback(self._arrived)
         future.cancel()
         self._closing.append(future)
+
+    def is_holding(self) -> bool:
+        """Whether requests are in flight, or cancelled and not closed yet."""
+        return bool(self._in_flight or self._closing)
 
     async def close(self) -> None:
         """Cancel what is still in flight, and wait until all that was cancelled has closed what it held."""
