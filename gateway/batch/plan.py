@@ -237,7 +237,22 @@ class _Planning:
 
     # d
     def _stages(self, waits: list[set[int]]) -> list[int]:
-        graph = {index: set(wait) for index, wait in enumerate(waits)}
+        graph = dict(enumerate(waits))
+        try:
+            order = tuple(TopologicalSorter(graph).static_order())
+        except CycleError:
+            graph = self._cut_cycles(graph)
+            order = tuple(TopologicalSorter(graph).static_order())
+        stages = [1] * len(waits)
+        for index in order:
+            if graph[index]:
+                stages[index] = 1 + max([stages[earlier] for earlier in graph[index]])
+        self._check_depth(stages)
+        return stages
+
+    def _cut_cycles(self, waits: dict[int, set[int]]) -> dict[int, set[int]]:
+        """`waits` without its cycles, each of them told as a problem."""
+        graph = dict(waits)
         for index in [index for index, wait in graph.items() if index in wait]:
             operation = self.operations[index]
             self._wrong(operation.pointer, Reason.DEPENDENCY_CYCLE, f"{operation.label} waits for itself")
@@ -250,11 +265,7 @@ class _Planning:
             self._wrong(self.operations[first].pointer, Reason.DEPENDENCY_CYCLE, detail)
             for index in cycle:
                 graph[index] = set()
-        stages = [1] * len(waits)
-        for index in TopologicalSorter(graph).static_order():
-            stages[index] = 1 + max((stages[earlier] for earlier in graph[index]), default=0)
-        self._check_depth(stages)
-        return stages
+        return graph
 
     def _check_depth(self, stages: list[int]) -> None:
         allowed = self.limits.dependency_depth
