@@ -42,8 +42,8 @@ test-clients: setup ## the checks that need Prometheus; as root, installs its De
 	$(BIN)/python -m pytest tests/clients
 
 .PHONY: bench
-bench: setup ## measure what the gateway costs
-	$(BIN)/python -m tests.bench
+bench: setup ## measure what the gateway costs, beside its peers (BENCH=--help lists the options)
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 .PHONY: format
 format: setup ## format the code and mend what ruff can mend

@@ -1,121 +1,132 @@
-"""Figures of the gateway, as ratios within one run.
+"""Figures of the gateway, as ratios to its peers within one run.
 
-    make bench                              everything, about two minutes
-    python -m tests.bench --rounds 9        more rounds, for a figure to quote
+    make bench                                   everything but --in-flight, about two minutes
+    make bench BENCH="--rounds 9 --seconds 2"    for figures to quote
+    make bench BENCH="--in-flight 10000"         only that: 10,000 operations in flight at once
 
-Every round measures the gateway and its peer in turn, so that a machine whose speed drifts hurts both alike. The server under
-measurement has one CPU and everything else the other.
+The peers are a plain aggregator on aiohttp, always, and one in Lua inside nginx where Debian's
+packages for it are installed. The server under measurement has one CPU, the upstream and the load
+have the others. The figure to trust is the ratio; a quiet machine and the Python of a distribution
+(make setup PYTHON=/usr/bin/python3.11) make it steadier.
 """
 
 import argparse
-import asyncio
-import json
+import os
+import signal
+import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 
-import aiohttp
-
-from tests.bench.load import Load, drive
-from tests.bench.parts import envelope, measure_parts
-from tests.bench.processes import cpu_seconds, free_port, running
-
-SIZES = (1, 10, 50)
-SLOW = 20
-"""Milliseconds that the slow upstream takes."""
+from tests.bench.comparison import compare
+from tests.bench.in_flight import flood
+from tests.bench.load import Generator, Incomplete
+from tests.bench.parts import measure_parts, measure_references
+from tests.bench.peers import PEERS, Server, find_program, gateway
+from tests.bench.points import LATENCY, SLOW, THROUGHPUT
+from tests.bench.processes import BESIDE, LOAD, CannotStart, choose_cpu, free_ports, resident_mebibytes, running
+from tests.bench.tables import show_comparison, show_flood, show_memory, show_parts, show_references, show_waiting
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds; the median is printed (default 3)")
-    parser.add_argument("--sub-requests", type=int, default=4000, metavar="N", help="per point and round (default 4000)")
-    options = parser.parse_args()
-    print_parts()
-    with ExitStack() as stack:
-        upstream, gateway, aggregator = free_port(), free_port(), free_port()
-        stack.enter_context(running("-m", "tests.bench.upstream", str(upstream), port=upstream, cpu=1))
-        peer = running("-m", "tests.bench.aggregator", str(aggregator), str(upstream), port=aggregator, cpu=0)
-        ours = running("-m", "gateway", "serve", "--config", configuration(stack, gateway, upstream), port=gateway, cpu=0)
-        servers = {"gateway": (stack.enter_context(ours), gateway), "aggregator": (stack.enter_context(peer), aggregator)}
-        print_cpu(servers, options.rounds, options.sub_requests)
-        print_overhead(servers, upstream, options.rounds)
+def main() -> int:
+    """Measure and print; 1 if a figure cannot be had."""
+    options = parse_arguments()
+    os.sched_setaffinity(0, {choose_cpu(LOAD)})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that no process stays behind
+    try:
+        if options.in_flight:
+            return tell_flood(options.in_flight)
+        tell_parts(options.seconds / 10)
+        with ExitStack() as stack:
+            servers = start_servers(stack, options.peers)
+            tell_comparison(servers, options.rounds, Generator(options.seconds, choose_load(options.load)))
+    except (CannotStart, Incomplete) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
-def configuration(stack: ExitStack, port: int, upstream: int) -> str:
-    """A configuration file with every feature as it is by default."""
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
-    path = Path(folder, "gateway.yaml")
-    settings = {
-        "server": {"port": port, "drain_delay": 0},
-        "admin": {"port": 0},
-        "upstreams": {"bench": {"url": f"http://127.0.0.1:{upstream}", "routes": ["/bench", "/slow"]}},
-    }
-    path.write_text(json.dumps(settings))
-    return str(path)
-
-
-def print_parts() -> None:
-    """Micro-benchmarks, next to merely parsing the envelope's JSON."""
-    print("Parts of a batch, microseconds (in brackets: times what parsing its JSON costs)")
-    for operations in SIZES:
-        parts = measure_parts(operations)
-        floor = parts.pop("json")
-        print(
-            f"  {operations:3} operations  "
-            + "   ".join(f"{name} {cost:.0f} ({cost / floor:.1f})" for name, cost in parts.items())
-        )
-
-
-def print_cpu(servers: dict[str, tuple[int, int]], rounds: int, sub_requests: int) -> None:
-    """CPU per sub-request of the gateway and of the bare aggregator, and the median ratio of the rounds."""
-    print("\nCPU per sub-request, microseconds; the aggregator is a bare aiohttp fan-out without any of the gateway's features")
-    for operations in SIZES:
-        spent: dict[str, list[float]] = {name: [] for name in servers}
-        for _ in range(rounds):
-            for name, (pid, port) in servers.items():
-                batches = max(sub_requests // operations, 1)
-                run(port, "/bench", operations, max(batches // 10, 1), 8)
-                before = cpu_seconds(pid)
-                run(port, "/bench", operations, batches, 8)
-                spent[name].append((cpu_seconds(pid) - before) * 1e6 / (batches * operations))
-        ratios = [ours / theirs for ours, theirs in zip(spent["gateway"], spent["aggregator"], strict=True)]
-        figures = "   ".join(f"{name} {median(costs):.0f}" for name, costs in spent.items())
-        print(f"  batch of {operations:2}   {figures}   ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-
-
-def print_overhead(servers: dict[str, tuple[int, int]], upstream: int, rounds: int) -> None:
-    """What a batch takes beyond its slowest operation."""
-    print(
-        f"\nOverhead of a batch over its slowest operation ({SLOW} ms), one batch at a time: p50, and as a share of the operation"
+def parse_arguments() -> argparse.Namespace:
+    """The options, all of which have a default."""
+    parser = argparse.ArgumentParser(
+        "make bench", usage="make bench BENCH=…", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    direct = median(asyncio.run(_direct(upstream)).latencies)
-    for operations in SIZES:
-        for name, (_, port) in servers.items():
-            p50 = median(run(port, f"/slow/{SLOW}", operations, 40, 1).p50 for _ in range(rounds))
-            over = p50 - direct
-            print(f"  batch of {operations:2}   {name:10} {over * 1e3:5.1f} ms   {over / direct:6.1%}")
+    add = parser.add_argument
+    add("--rounds", type=int, default=3, metavar="N", help="rounds; the median is printed (default 3)")
+    add("--seconds", type=float, default=1.0, metavar="S", help="per server, point and round (default 1; wrk: whole ones)")
+    add("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="whom to compare with (default: all)")
+    add("--load", choices=("auto", "wrk", "streams"), default="auto", help="what sends the batches (default: wrk if installed)")
+    add("--in-flight", type=int, default=0, metavar="N", help="have N operations in flight at once, and stop")
+    return parser.parse_args()
 
 
-def run(port: int, prefix: str, operations: int, batches: int, connections: int) -> Load:
-    """Batches of `operations` GETs below `prefix`."""
-    text = envelope(operations).replace(b"/bench/", prefix.encode() + b"/")
-    return asyncio.run(drive(f"http://127.0.0.1:{port}/batch", text, batches, connections, operations))
+def choose_load(asked: str) -> str | None:
+    """The path of wrk if that is to send the batches."""
+    wrk = find_program("wrk") if asked != "streams" else None
+    if wrk is None and asked == "wrk":
+        raise CannotStart("wrk is not installed: apt-get install wrk")
+    return wrk
 
 
-async def _direct(upstream: int) -> Load:
-    """One slow operation, asked of the upstream itself."""
-    latencies = []
-    loop = asyncio.get_running_loop()
-    async with aiohttp.ClientSession() as session:
-        for _ in range(40):
-            started = loop.time()
-            async with session.get(f"http://127.0.0.1:{upstream}/slow/{SLOW}/1") as response:
-                await response.read()
-            latencies.append(loop.time() - started)
-    return Load(tuple(latencies))
+def start_servers(stack: ExitStack, peers: Sequence[str]) -> list[Server]:
+    """The gateway, then its peers in front of the same upstream. One that cannot be started is told of and left out."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+    (upstream,) = free_ports(1)
+    stack.enter_context(running([sys.executable, "-m", "tests.bench.upstream", str(upstream)], upstream, BESIDE))
+    servers = [stack.enter_context(gateway(folder, upstream))]
+    for name in peers:
+        try:
+            servers.append(stack.enter_context(PEERS[name](folder, upstream)))
+        except CannotStart as error:
+            print(f"\nWithout {name}: {error}", flush=True)
+    return servers
+
+
+def tell_parts(seconds: float) -> None:
+    """Micro-benchmarks."""
+    tell(
+        "Parts of a batch, µs (in brackets: times what parsing the JSON of its envelope takes)",
+        show_parts([(point.label, measure_parts(point, seconds)) for point in THROUGHPUT]),
+    )
+    tell(
+        "Finding what a reference names, µs (in brackets: times what parsing the JSON it reads takes)",
+        show_references(measure_references(seconds)),
+    )
+
+
+def tell_comparison(servers: Sequence[Server], rounds: int, generator: Generator) -> None:
+    """CPU, latency and memory of the servers."""
+    idle = [resident_mebibytes(server.pid, "VmRSS") for server in servers]
+    loaded = compare(servers, THROUGHPUT, rounds, generator)
+    single = compare(servers, [LATENCY], rounds, generator)
+    peak = [resident_mebibytes(server.pid, "VmHWM") for server in servers]
+    how = f"median of {rounds} rounds of {generator.seconds:g} s, load by {'wrk' if generator.wrk else 'streams'}"
+    tell(
+        f"CPU per sub-request, µs, of the whole process tree: {how}",
+        show_comparison(servers, THROUGHPUT, loaded, lambda run: run.cpu),
+    )
+    tell("Not at full load:", show_waiting(loaded))
+    tell(
+        f"Latency, ms, p50 of one batch at a time over an upstream that takes {SLOW} ms",
+        show_comparison(servers, [LATENCY], single, lambda run: run.p50),
+    )
+    tell("Memory, MiB: VmRSS after the start, VmHWM after all of the above", show_memory(servers, idle, peak))
+
+
+def tell_flood(operations: int) -> int:
+    """Very many operations at once; 1 if one failed."""
+    result = flood(operations)
+    print(*show_flood(result), sep="\n")
+    return int(any(wave.failed for wave in result.waves))
+
+
+def tell(title: str, lines: Iterable[str]) -> None:
+    """A title and its lines; nothing where there are none."""
+    lines = list(lines)
+    if lines:
+        print(f"\n{title}", *lines, sep="\n", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Figures to lines of text, at most 100 columns wide. Every number stands below or beside its unit."""
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+
+from tests.bench.comparison import Run, Runs, take_ratio
+from tests.bench.in_flight import UPSTREAMS, Flood
+from tests.bench.parts import Parts, Reference
+from tests.bench.peers import Server
+from tests.bench.points import Point
+
+ENOUGH = 0.85
+"""A server that used less of its CPU than this had been waiting for the load or the upstream."""
+
+
+def show_comparison(
+    servers: Sequence[Server], points: Sequence[Point], runs: Runs, figure: Callable[[Run], float]
+) -> Iterator[str]:
+    """One line per point: the median of each server's figure, and the first server's ratio to each of the others."""
+    ours, *peers = servers
+    yield f"{'':16}{ours.name:>9}" + "".join(f"{peer.name:>13}   ratio (low to high)" for peer in peers)
+    for point in points:
+        own = [figure(run) for run in runs[point.label, ours.name]]
+        cells = [f"  {point.label:14}{median(own):9.1f}"]
+        for peer in peers:
+            theirs = [figure(run) for run in runs[point.label, peer.name]]
+            ratio = take_ratio(own, theirs)
+            cells.append(f"{median(theirs):13.1f}{ratio.median:8.2f} ({ratio.lowest:.2f} to {ratio.highest:.2f})")
+        yield "".join(cells)
+
+
+def show_waiting(runs: Runs) -> Iterator[str]:
+    """Which servers had time to spare, so that their figures are for less than full load."""
+    for (label, name), rounds in runs.items():
+        busy = median(run.busy for run in rounds)
+        if busy < ENOUGH:
+            yield f"  {label}: {name} used {busy:.0%} of its CPU; the load or the upstream had no more for it"
+
+
+def show_parts(measured: Sequence[tuple[str, Parts]]) -> Iterator[str]:
+    """One line per kind of batch: microseconds, and how many times the parsing of the envelope's JSON that is."""
+    names = Parts._fields[1:]
+    yield f"{'':16}{'parse':>7}" + "".join(f"{name:>14}" for name in names)
+    for label, parts in measured:
+        costs = "".join(f"{f'{getattr(parts, name):.0f} ({getattr(parts, name) / parts.parse:.1f})':>14}" for name in names)
+        yield f"  {label:14}{parts.parse:7.1f}{costs}"
+
+
+def show_references(references: Sequence[Reference]) -> Iterator[str]:
+    """One line per path."""
+    for one in references:
+        yield f"  {one.path:12} in {one.document:8}{one.find:6.1f} ({one.find / one.parse:.1f})"
+
+
+def show_memory(servers: Sequence[Server], idle: Sequence[float], peak: Sequence[float]) -> Iterator[str]:
+    """One line per server."""
+    for server, before, most in zip(servers, idle, peak, strict=True):
+        yield f"  {server.name:14}{before:6.1f} idle{most:8.1f} at its peak"
+
+
+def show_flood(flood: Flood) -> Iterator[str]:
+    """What each wave did, and the memory."""
+    yield f"{flood.operations} operations in flight at once over {UPSTREAMS} upstreams"
+    for number, wave in enumerate(flood.waves, 1):
+        reasons = "".join(f", {reason} {count}" for reason, count in wave.failed.most_common())
+        yield f"  wave {number}: {wave.failed.total()} failed in {wave.seconds:.1f} s{reasons}"
+    yield f"  memory of the gateway, MiB: {flood.idle:.1f} idle (VmRSS), {flood.peak:.1f} at its peak (VmHWM)"
