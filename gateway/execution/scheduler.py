@@ -9,18 +9,18 @@ One future per request and one timer per batch: a task and a timer per operation
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from typing import NamedTuple
 
 from gateway.batch.content import EMPTY
 from gateway.batch.lookup import Lookup
 from gateway.batch.plan import Plan, Step
 from gateway.batch.results import Result
-from gateway.batch.routes import Route
 from gateway.batch.template import Resolve, Unfillable
 from gateway.execution.budget import Budget
 from gateway.execution.dispatch import Dispatch
 from gateway.execution.engine import Engine
+from gateway.execution.expansion import Expansion
 from gateway.jsontext import Record
 from gateway.messages import SAFE_METHODS, Context, Failure, Outcome, Reason, Request, Response
 
@@ -85,11 +85,8 @@ class Run:
         self._unended = len(plan.steps)
         self._in_flight: dict[asyncio.Future[Outcome], _Slot] = {}
         self._closing: list[asyncio.Future[Outcome]] = []
-        self._items: dict[int, list[Result | None]] = {}
-        self._unsettled: dict[int, int] = {}
         self._earliest: dict[int, int] = {}
-        self._expanded = len(plan.steps)
-        self._shares: Counter[Route] | None = None
+        self._expansion = Expansion(plan, limits)
         self._stopped: Failure | None = None
         self._advancing = False
 
@@ -156,40 +153,13 @@ class Run:
         except Unfillable as error:
             self._end(step, self._unsent(step, Failure(error.reason, error.detail)))
             return
-        refused = self._too_many(step, len(items))
+        refused = self._expansion.grow(step, len(items))
         if refused is not None:
             self._end(step, self._unsent(step, refused))
-            return
-        self._expanded += len(items)
-        if step.route.max_per_batch:
-            self._sent_so_far()[step.route] += len(items)
-        self._items[step.index] = [None] * len(items)
-        self._unsettled[step.index] = len(items)
-        if not items:
-            self._end_items(step)
-        for index, item in enumerate(items):
+        elif not items:
+            self._end_items(step, ())
+        for index, item in enumerate(items if refused is None else ()):
             self._send(step, index, self._dispatch.lookup.resolve_for(item, index))
-
-    def _too_many(self, step: Step, count: int) -> Failure | None:
-        limits = self._engine.rules.limits
-        if count > limits.items:
-            return Failure(Reason.TOO_MANY_OPERATIONS, f"forEach over {count} items, {limits.items} are allowed")
-        if self._expanded + count > limits.expanded_operations:
-            detail = f"the batch would grow to {self._expanded + count} operations, {limits.expanded_operations} are allowed"
-            return Failure(Reason.TOO_MANY_OPERATIONS, detail)
-        share = step.route.max_per_batch
-        total = self._sent_so_far()[step.route] + count if share else 0
-        if total > share:
-            detail = f"the batch would send {total} operations to {step.route.prefix}, {share} are allowed in one batch"
-            return Failure(Reason.TOO_MANY_OPERATIONS, detail)
-        return None
-
-    def _sent_so_far(self) -> Counter[Route]:
-        """How many operations go to each route that has a share, forEach counted as far as it has been expanded."""
-        if self._shares is None:
-            steps = self._plan.steps
-            self._shares = Counter(step.route for step in steps if step.route.max_per_batch and step.operation.for_each is None)
-        return self._shares
 
     def _send(self, step: Step, item: int | None, resolve: Resolve) -> None:
         if self._stopped is not None:
@@ -245,18 +215,16 @@ class Run:
             self._end(step, result)
             return
         self._note_failure(step, result)
-        self._items[step.index][item] = result
-        self._unsettled[step.index] -= 1
-        if not self._unsettled[step.index]:
-            self._end_items(step)
+        items = self._expansion.settle(step, item, result)
+        if items is not None:
+            self._end_items(step, items)
 
     def _note_failure(self, step: Step, result: Result) -> None:
         if not result.succeeded and self._plan.envelope.stop_on_error and self._stopped is None:
             detail = f"{step.operation.label} answered {result.status}, and the batch stops at the first failure"
             self.stop(Reason.STOPPED, detail)
 
-    def _end_items(self, step: Step) -> None:
-        items = tuple(item for item in self._items.pop(step.index) if item is not None)
+    def _end_items(self, step: Step, items: tuple[Result, ...]) -> None:
         status = 200 if all(item.succeeded for item in items) else 207
         outcome = Response(status, (), b"")
         self._end(step, Result(step.operation, step.route.upstream, outcome, EMPTY, items=items))
