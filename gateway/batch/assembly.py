@@ -10,7 +10,7 @@ from gateway.batch.operation import Operation, Select
 from gateway.batch.plan import Plan
 from gateway.batch.results import Result
 from gateway.jsontext import Node, Record, dump, fragment
-from gateway.messages import Failure, Headers, Reason, Response
+from gateway.messages import Failure, Headers, Reason
 
 
 class Entry(Record, frozen=True):
@@ -48,28 +48,22 @@ def _entry_of_step(plan: Plan, results: tuple[Result, ...], index: int, limits: 
 
 
 def _entry(result: Result, limits: Limits, below: tuple[Entry, ...] | None) -> Entry:
-    operation = result.operation
-    sent = result.started is not None
+    operation, outcome = result.operation, result.outcome
+    duration = queued = None
+    if result.started is not None:
+        duration = round(result.duration * 1000, 1)
+        queued = round(outcome.queued * 1000, 1) if outcome.queued else 0.0
+    path = operation.path if result.target is None else result.target
+    if isinstance(outcome, Failure):
+        return Entry(operation, result.status, path, (), None, duration, queued, outcome, None, result.item, below)
     content, warning = _answered(result, limits)
-    return Entry(
-        operation=operation,
-        status=result.status,
-        path=result.target if result.target is not None else operation.path,
-        headers=result.outcome.headers if isinstance(result.outcome, Response) else (),
-        content=content,
-        duration=round(result.duration * 1000, 1) if sent else None,
-        queued=(round(result.queued * 1000, 1) if result.queued else 0.0) if sent else None,
-        failure=result.outcome if isinstance(result.outcome, Failure) else None,
-        warning=warning,
-        item=result.item,
-        entries=below,
-    )
+    return Entry(operation, outcome.status, path, outcome.headers, content, duration, queued, None, warning, result.item, below)
 
 
 def _answered(result: Result, limits: Limits) -> tuple[Content | None, Reason | None]:
     """The body to answer and the warning that goes with it."""
     operation, content = result.operation, result.content
-    if isinstance(result.outcome, Failure) or result.items is not None:
+    if result.items is not None:
         return None, None
     if operation.omit or (operation.omit_on_success and result.succeeded):
         return None, content.warning

@@ -52,7 +52,36 @@ class Plan(Record, frozen=True):
 
 def make_plan(envelope: Envelope, routes: RouteTable, limits: Limits) -> Plan:
     """The plan of `envelope`, or a Refusal with everything that is wrong with it."""
-    return _Planning(envelope, routes, limits).plan()
+    return _plan_loose(envelope, routes, limits) or _Planning(envelope, routes, limits).plan()
+
+
+def _plan_loose(envelope: Envelope, routes: RouteTable, limits: Limits) -> Plan | None:
+    """The plan of a batch in which nothing waits for anything, which most are; None if it is not one, or something is wrong.
+
+    One loop, and no sets: a third of the time of the planning that can tell what is wrong.
+    """
+    operations = envelope.operations
+    if envelope.problems or not 0 < len(operations) <= limits.operations or routes.has_shares:
+        return None
+    steps: list[Step] = []
+    names: dict[str, int] = {}
+    common = envelope.headers
+    for index, operation in enumerate(operations):
+        if operation.references or operation.depends_on or operation.after or operation.nested:
+            return None
+        found = routes.look_up(fixed_path(operation.target), operation.upstream)
+        if len(found) != 1 or operation.method not in found[0].methods:
+            return None
+        headers = operation.headers
+        for name, _ in headers:
+            if name == "cookie":
+                return None
+        if operation.name is not None:
+            if operation.name in names:
+                return None
+            names[operation.name] = index
+        steps.append(Step(index, operation, found[0], common + headers if common else headers))
+    return Plan(envelope, tuple(steps), tuple(range(len(steps))), names)
 
 
 class _Planning:
@@ -74,17 +103,12 @@ class _Planning:
             raise refuse_envelope(sorted(self.problems, key=_position))
         chosen = [self._route(operation) for operation in self.operations]
         self._check_shares(chosen)
-        if any(operation.references or operation.depends_on or operation.after for operation in self.operations) or (
-            len(top) < len(self.operations)
-        ):
-            steps = self._joined_steps(chosen)
-        else:
-            steps = self._loose_steps(chosen)
+        steps = self._steps(chosen)
         if self.problems:
             raise refuse_envelope(sorted(self.problems, key=_position))
         return Plan(self.envelope, steps, top, self.names)
 
-    def _joined_steps(self, chosen: list[Route | None]) -> tuple[Step, ...]:
+    def _steps(self, chosen: list[Route | None]) -> tuple[Step, ...]:
         needs, after = self._join()
         stages = self._stages([n | a for n, a in zip(needs, after, strict=True)])
         followers: list[list[int]] = [[] for _ in self.operations]
@@ -105,17 +129,6 @@ class _Planning:
             )
             for index, (operation, route) in enumerate(zip(self.operations, chosen, strict=True))
             if route is not None
-        )
-
-    def _loose_steps(self, chosen: list[Route | None]) -> tuple[Step, ...]:
-        """The steps of a batch in which nothing waits for anything: most batches, so not a set is built for them."""
-        headers = self.envelope.headers
-        return tuple(
-            [
-                Step(index, operation, route, headers + operation.headers if headers else operation.headers)
-                for index, (operation, route) in enumerate(zip(self.operations, chosen, strict=True))
-                if route is not None
-            ]
         )
 
     def _wrong(self, pointer: str, reason: Reason, detail: str) -> None:

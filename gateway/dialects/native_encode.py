@@ -56,21 +56,24 @@ def _spell(entry: Entry, flavour: Flavour, show_headers: bool) -> dict[str, Any]
     spelled: dict[str, Any] = {}
     if entry.item is not None:
         spelled["index"] = entry.item
-    if operation.name is not None and entry.item is None:
+    elif operation.name is not None:
         spelled["name"] = operation.name
     spelled["method"] = operation.method
     spelled["path"] = operation.path if flavour.path_as_asked else entry.path
     spelled["status"] = entry.status
     if show_headers and entry.headers:
         spelled["headers"] = _joined(entry.headers)
-    if entry.content is not None:
-        _put_body(spelled, entry.content)
-    if entry.duration is not None:
-        spelled["duration"] = str(round(entry.duration)) if flavour.text_durations else entry.duration
-        if not flavour.text_durations:
-            spelled["queued"] = entry.queued
-    elif flavour.text_durations:
-        spelled["duration"] = "0"
+    content = entry.content
+    if content is not None:
+        if content.kind is Kind.JSON:
+            spelled["body"] = fragment(content.body)
+        else:
+            _put_body(spelled, content)
+    if flavour.text_durations:
+        spelled["duration"] = str(round(entry.duration or 0))
+    elif entry.duration is not None:
+        spelled["duration"] = entry.duration
+        spelled["queued"] = entry.queued
     if entry.failure is not None:
         spelled["error"] = failure_object(entry.failure)
     if entry.warning is not None:

@@ -35,8 +35,9 @@ class Dispatch:
         """The request of a step, or why there can be none. Its body counts as held until the batch has ended."""
         operation = step.operation
         try:
-            target = self._target(step, resolve)
-            fields, content_type = self._fields(step, resolve)
+            whole = literal(operation.target)
+            target = self._target(step, resolve) if whole is None else encode_literal(whole)
+            fields, content_type = self._kept.get((step.route.upstream, step.headers)) or self._fields(step, resolve)
             body = None if operation.body is None else _fill_body(operation.body, resolve)
         except Unfillable as error:
             return Failure(error.reason, error.detail)
@@ -67,12 +68,8 @@ class Dispatch:
         return Result(step.operation, step.route.upstream, outcome, content, target, started, duration, item)
 
     def _target(self, step: Step, resolve: Resolve) -> str:
-        operation = step.operation
-        whole = literal(operation.target)
-        if whole is not None:
-            return encode_literal(whole)
-        target = fill_target(operation.target, resolve, self._limits)
-        if self._routes.look_up(target.partition("?")[0], operation.upstream) != (step.route,):
+        target = fill_target(step.operation.target, resolve, self._limits)
+        if self._routes.look_up(target.partition("?")[0], step.operation.upstream) != (step.route,):
             raise Unfillable(Reason.PATH_NOT_ALLOWED, f"the filled-in path leaves the route {step.route.prefix}")
         return target
 
@@ -81,10 +78,6 @@ class Dispatch:
 
         Kept for the batch where no reference stands in them: most of its operations then share them.
         """
-        key = (step.route.upstream, step.headers)
-        kept = self._kept.get(key)
-        if kept is not None:
-            return kept
         changes = [(name, None if parts is None else fill_header(parts, resolve, self._limits)) for name, parts in step.headers]
         merged = merge(self._context.headers, changes, step.route.policy, self._context.identity)
         content_type = merged.pop("content-type", None)
@@ -94,7 +87,7 @@ class Dispatch:
             merged["tracestate"] = self._context.trace.state
         fields = (tuple(merged.items()), content_type)
         if all(parts is None or literal(parts) is not None for _, parts in step.headers):
-            self._kept[key] = fields
+            self._kept[step.route.upstream, step.headers] = fields
         return fields
 
 

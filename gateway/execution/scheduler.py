@@ -129,7 +129,7 @@ class Run:
 
     # b
     def _start(self, step: Step) -> None:
-        refused = self._stopped or self._failed_dependency(step)
+        refused = self._stopped or (self._failed_dependency(step) if step.needs else None)
         if refused is not None:
             self._end(step, self._unsent(step, refused))
         elif step.operation.for_each is None:
@@ -192,7 +192,8 @@ class Run:
             self._settle(slot.step, slot.item, self._judge(slot, self._outcome(future)))
         except Exception as error:
             self._give_up(error)
-        self._advance()
+        if self._ready or not self._unended:
+            self._advance()
 
     def _judge(self, slot: _Slot, outcome: Outcome) -> Result:
         duration = self._clock() - slot.ready
