@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.batch.headers import is_reserved
 from gateway.messages import Context, Headers, Trace
@@ -73,11 +74,12 @@ def keep_forwardable(fields: Mapping[str, str]) -> Headers:
     Names with an underscore go too: many servers read `X_Real_IP` as `X-Real-IP`.
     """
     hop_by_hop = {name.strip().lower() for name in fields.get("connection", "").split(",")}
-    return tuple(
-        (name, value)
-        for name, value in fields.items()
-        if not (name in hop_by_hop or name in KEPT_BACK or "_" in name or is_reserved(name))
-    )
+    return tuple([(name, value) for name, value in fields.items() if name not in hop_by_hop and _is_end_to_end(name)])
+
+
+@lru_cache(maxsize=1024)
+def _is_end_to_end(name: str) -> bool:
+    return not (name in KEPT_BACK or "_" in name or is_reserved(name))
 
 
 def make_uuid7(now: float, entropy: bytes) -> str:

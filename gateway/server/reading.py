@@ -24,8 +24,11 @@ async def read_body(request: web.BaseRequest, settings: EdgeSettings, hold: Call
     if request.headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(_CONTINUE)
     try:
-        async with asyncio.timeout(settings.patience.body_timeout):
+        if request.content.is_eof():  # it came with the head, as small ones do: nothing to wait for, and no timer to pay for
             body = await _read_all(request, settings.body, hold)
+        else:
+            async with asyncio.timeout(settings.patience.body_timeout):
+                body = await _read_all(request, settings.body, hold)
     except TimeoutError:
         raise Refusal(Reason.REQUEST_TIMEOUT, "the body did not arrive in time") from None
     except web.RequestPayloadError:
