@@ -5,11 +5,13 @@ import errno
 import os
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
 from gateway import pipeline
 from gateway.admin.edge import AdminEdge
+from gateway.admin.health import States
 from gateway.admin.lag import LoopLag
 from gateway.batch.compile import Rules
 from gateway.batch.target import TargetRules
@@ -42,14 +44,14 @@ class Addresses(NamedTuple):
     admin: str
 
 
-def open_logs(settings: LogSettings) -> Logs:
-    """The log on standard output."""
+def open_logs(settings: LogSettings, turn: int | None = None, **fields: object) -> Logs:
+    """The log on standard output, with `fields` in every line. `turn` where other processes write there: see LineWriter."""
     text = settings.format == "text" or (settings.format == "auto" and sys.stdout.isatty())
-    return Logs(LineWriter(sys.stdout.fileno()), settings.level, text)
+    return Logs(LineWriter(sys.stdout.fileno(), turn=turn), settings.level, text, fields)
 
 
 class App:
-    """One gateway. Start it, drain it, close it, in that order and inside an event loop."""
+    """One gateway. Start it (or let it join others), drain it, close it, in that order and inside an event loop."""
 
     def __init__(self, settings: Settings, logs: Logs) -> None:
         clock = time.monotonic  # what event loops count in; uvloop's own time() is rounded to milliseconds
@@ -65,7 +67,7 @@ class App:
         self._lag = LoopLag()
         self._upstreams = Upstreams(settings.upstreams, limits.response, clock)
         self._engine = Engine(self._upstreams.send, settings.route_table(), rules, clock, Budget(limits.buffered))
-        metrics = Metrics(DIALECTS, settings.upstreams)
+        self.metrics = metrics = Metrics(DIALECTS, settings.upstreams)
         ask: Ask = partial(pipeline.answer, engine=self._engine)
         self._public = PublicEdge(
             Wiring(DIALECTS, ask, self._engine.budget, make_report(metrics, logs), _edge_settings(settings))
@@ -79,26 +81,41 @@ class App:
                 upstreams=self._look_at_upstreams,
             )
         )
-        listening = {"listening": lambda: self._public.is_listening}
         self._admin = AdminEdge(
-            settings.server.name,
-            metrics.page(),
-            live={"event-loop": lambda: True},
-            started=listening,
-            ready={
-                **listening,
-                "not-draining": lambda: not self._public.draining,
-                "not-overloaded": lambda: not self._engine.budget.is_nearly_spent(),
-            },
+            settings.server.name, metrics.page(), live=self._look_alive, ready=self._look_ready, started=self._look_started
         )
 
     async def start(self) -> Addresses:
         """Listen. Raises CannotListen."""
+        await self._make_ready()
+        admin = await listen("admin", self._admin.listen, self._settings.admin)
+        return Addresses(await listen("server", self._public.listen, self._settings.server), admin)
+
+    async def join(self) -> None:
+        """Listen on the public port only, together with other processes. Raises CannotListen."""
+        await self._make_ready()
+        await listen("server", partial(self._public.listen, shared=True), self._settings.server)
+
+    async def _make_ready(self) -> None:
         self._lag.start()
         await self._upstreams.start()
-        admin = await _listen("admin", self._admin, self._settings.admin)
-        public = await _listen("server", self._public, self._settings.server)
-        return Addresses(public, admin)
+
+    def states(self) -> States:
+        """What must hold for batches to be sent here."""
+        return {
+            "listening": self._public.is_listening,
+            "not-draining": not self._public.draining,
+            "not-overloaded": not self._engine.budget.is_nearly_spent(),
+        }
+
+    async def _look_alive(self) -> States:
+        return {"event-loop": True}
+
+    async def _look_ready(self) -> States:
+        return self.states()
+
+    async def _look_started(self) -> States:
+        return {"listening": self._public.is_listening}
 
     async def drain(self) -> None:
         """Say so, go on for a while, take no more, and finish what is in flight, in the end by force."""
@@ -127,7 +144,7 @@ class App:
             UpstreamState(
                 upstream=name,
                 in_flight=gauges.in_flight,
-                connections={"open": gauges.connections},
+                connections={"busy": gauges.busy, "idle": gauges.idle},
                 retries={reason.value: count for reason, count in gauges.retries.items()},
                 circuit=gauges.circuit.value,
             )
@@ -146,17 +163,29 @@ def _edge_settings(settings: Settings) -> EdgeSettings:
     )
 
 
-async def _listen(section: str, edge: AdminEdge | PublicEdge, settings: AdminSettings | ServerSettings) -> str:
-    """The URL listened on."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+Listen = Callable[[str, int], Awaitable[int]]
+
+
+async def listen(section: str, take_connections: Listen, settings: AdminSettings | ServerSettings) -> str:
+    """The URL listened on. `section` is the settings' name in the configuration. Raises CannotListen."""
     try:
-        port = await edge.listen(settings.host, settings.port)
+        port = await take_connections(settings.host, settings.port)
     except OSError as error:
-        remedies = {
-            errno.EADDRINUSE: f"the port is in use: stop what listens there, or set {section}.port to another",
-            errno.EACCES: f"not permitted: set {section}.port to one above 1023",
-            errno.EADDRNOTAVAIL: f"that is no address of this machine: set {section}.host to one",
-        }
-        why = remedies.get(error.errno or 0, f"{os.strerror(error.errno or 0)}: set {section}.host and {section}.port")
-        raise CannotListen(f"cannot listen on {host}:{settings.port}: {why}") from None
-    return f"http://{host}:{port}"
+        raise explain_listening(section, settings, error) from None
+    return spell_url(settings.host, port)
+
+
+def explain_listening(section: str, settings: AdminSettings | ServerSettings, error: OSError) -> CannotListen:
+    """What to raise for `error`."""
+    remedies = {
+        errno.EADDRINUSE: f"the port is in use: stop what listens there, or set {section}.port to another",
+        errno.EACCES: f"not permitted: set {section}.port to one above 1023",
+        errno.EADDRNOTAVAIL: f"that is no address of this machine: set {section}.host to one",
+    }
+    why = remedies.get(error.errno or 0, f"{os.strerror(error.errno or 0)}: set {section}.host and {section}.port")
+    return CannotListen(f"cannot listen on {spell_url(settings.host, settings.port).removeprefix('http://')}: {why}")
+
+
+def spell_url(host: str, port: int) -> str:
+    """Where something listens."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -9,16 +9,17 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import MutableMapping
-from typing import Any, Literal
-
-import structlog
+from collections.abc import Callable, Mapping
+from fcntl import LOCK_EX, LOCK_UN, lockf
+from types import MappingProxyType
+from typing import Literal, get_args
 
 from gateway import jsontext
 from gateway.batch.results import Finished, Result
 from gateway.messages import Context, Failure, Reason
 
 Level = Literal["debug", "info", "warning", "error"]
+_LEVELS: tuple[Level, ...] = get_args(Level)
 
 _LONGEST = 1024
 """Characters of one value."""
@@ -28,10 +29,15 @@ _GATHER = 0.01
 
 
 class LineWriter:
-    """Writes lines to a file descriptor from a thread of its own; `write` never waits. At most `room` bytes wait their turn."""
+    """Writes lines to a file descriptor from a thread of its own; `write` never waits. At most `room` bytes wait their turn.
 
-    def __init__(self, descriptor: int, room: int = 4 << 20) -> None:
+    Where several processes share the descriptor, `turn` is one of a file they share too: who has it locked writes. A pipe keeps
+    only 4096 bytes together by itself, and a traceback is longer.
+    """
+
+    def __init__(self, descriptor: int, room: int = 4 << 20, turn: int | None = None) -> None:
         self._descriptor = descriptor
+        self._turn = turn
         self._room = room
         self._lines: list[bytes] = []
         self._waiting = 0
@@ -50,12 +56,11 @@ class LineWriter:
             if self._waiting + len(encoded) > self._room:
                 self.dropped += 1
                 return
+            first = not self._lines
             self._lines.append(encoded)
             self._waiting += len(encoded)
-        self._woken.set()
-
-    # The names structlog calls
-    debug = info = warning = error = write
+        if first:
+            self._woken.set()
 
     def close(self, timeout: float = 1.0) -> None:
         """Write what is waiting, for at most `timeout` seconds."""
@@ -72,10 +77,19 @@ class LineWriter:
             with self._lock:
                 lines, self._lines = self._lines, []
             text = b"".join(lines)
-            if not self._write(memoryview(text)):
+            if not self._write_in_turn(memoryview(text)):
                 self.dropped += len(lines)
             with self._lock:
                 self._waiting -= len(text)
+
+    def _write_in_turn(self, text: memoryview) -> bool:
+        if self._turn is None:
+            return self._write(text)
+        lockf(self._turn, LOCK_EX)  # one of the process, not of the open file: the system gives it back when the process dies
+        try:
+            return self._write(text)
+        finally:
+            lockf(self._turn, LOCK_UN)
 
     def _write(self, text: memoryview) -> bool:
         try:
@@ -87,22 +101,17 @@ class LineWriter:
 
 
 class Logs:
-    """The gateway's log: `text` for people, else JSON; lines below `level` are not written."""
+    """The gateway's log: `text` for people, else JSON; lines below `level` are not written. `fields` are in every line."""
 
-    def __init__(self, writer: LineWriter, level: Level = "info", text: bool = False) -> None:
+    def __init__(
+        self, writer: LineWriter, level: Level = "info", text: bool = False, fields: Mapping[str, object] = MappingProxyType({})
+    ) -> None:
         self._writer = writer
-        render: Any = structlog.dev.ConsoleRenderer(colors=True) if text else _render_json
-        self._log = structlog.wrap_logger(
-            writer,
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                _make_harmless,
-                render,
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-            cache_logger_on_first_use=True,
-        )
+        self._fields = fields
+        self._calendar = _Calendar()
+        self._render = _make_text_renderer() if text else jsontext.dump
+        levels = logging.getLevelNamesMapping()
+        self._written = frozenset(name for name in _LEVELS if levels[name.upper()] >= levels[level.upper()])
 
     @property
     def dropped(self) -> int:
@@ -111,17 +120,17 @@ class Logs:
 
     def info(self, event: str, **fields: object) -> None:
         """Something an operator may want to know."""
-        self._log.info(event, **fields)
+        self._log("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
         """Something an operator should look at."""
-        self._log.warning(event, **fields)
+        self._log("warning", event, fields)
 
     def error(self, event: str, *, bug: BaseException | None = None, **fields: object) -> None:
         """Something is broken; with the traceback of `bug`."""
         if bug is not None:
             fields["traceback"] = "".join(traceback.format_exception(bug))
-        self._log.error(event, **fields)
+        self._log("error", event, fields)
 
     def request(
         self,
@@ -154,7 +163,7 @@ class Logs:
             fields["ops"], fields["ops_failed"] = finished.operations, finished.failed
         if reason is not None:
             fields["reason"], fields["detail"] = reason.value, detail
-        self._log.info("batch" if dialect is not None else "request", **fields)
+        self._log("info", "batch" if dialect is not None else "request", fields)
         if finished is not None and finished.failed:
             for result in finished.results:
                 if not result.succeeded:
@@ -171,9 +180,16 @@ class Logs:
             "duration_ms": _milliseconds(result.duration),
         }
         if isinstance(result.outcome, Failure):
-            self._log.warning("operation-failed", **fields, reason=result.outcome.reason.value, detail=result.outcome.detail)
+            fields["reason"], fields["detail"] = result.outcome.reason.value, result.outcome.detail
+            self._log("warning", "operation-failed", fields)
         else:
-            self._log.info("operation-failed", **fields)
+            self._log("info", "operation-failed", fields)
+
+    def _log(self, level: Level, event: str, fields: dict[str, object]) -> None:
+        if level in self._written:
+            line = {"timestamp": self._calendar.spell(time.time_ns()), "level": level, "event": event, **self._fields, **fields}
+            _make_harmless(line)
+            self._writer.write(self._render(line))
 
     def take_library_lines(self) -> None:
         """Write what libraries log through the standard library's `logging` here, from warnings on, instead of on stderr."""
@@ -204,18 +220,35 @@ def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 1)
 
 
-def _make_harmless(_logger: object, _name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+class _Calendar:
+    """Times as text: ISO 8601 in UTC with microseconds. Formats a second once: all of it costs more than the rest of a line."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def spell(self, nanoseconds: int) -> str:
+        """`nanoseconds` since 1970."""
+        second, rest = divmod(nanoseconds, 1_000_000_000)
+        if second != self._second:
+            self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._text}.{rest // 1000:06d}Z"
+
+
+def _make_harmless(line: dict[str, object]) -> None:
     """No control characters, no half surrogates, nothing endless: a value must not forge lines or talk to a terminal."""
-    for key, value in fields.items():
-        if isinstance(value, str) and (len(value) > _LONGEST or not value.isprintable()):
-            fields[key] = "\n".join(map(_escape, value.splitlines())) if key == "traceback" else _escape(value[:_LONGEST])
-    return fields
+    for key, value in line.items():
+        if type(value) is str and (len(value) > _LONGEST or not value.isprintable()):
+            line[key] = "\n".join(map(_escape, value.splitlines())) if key == "traceback" else _escape(value[:_LONGEST])
 
 
 def _escape(text: str) -> str:
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
-def _render_json(_logger: object, _name: str, fields: MutableMapping[str, Any]) -> bytes:
-    first = {name: fields.pop(name) for name in ("timestamp", "level", "event")}
-    return jsontext.dump({**first, **fields})
+def _make_text_renderer() -> Callable[[dict[str, object]], str]:
+    # Imported only where somebody looks at a terminal: it is slow to come and large, and JSON lines do without it.
+    from structlog.dev import ConsoleRenderer  # noqa: PLC0415
+
+    render = ConsoleRenderer(colors=True)
+    return lambda line: render(None, "", line)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from gateway.admin.health import Checks, judge
+from gateway.admin.health import Look, judge
 from gateway.dialects.problem import encode_refusal
 from gateway.errors import Refusal
 from gateway.messages import Reason
@@ -16,9 +16,9 @@ _ALLOWED = ("GET", "HEAD")
 
 
 class AdminEdge:
-    """Answers operators. `metrics` is the page /metrics; the checks are those of /livez, /readyz and /startupz."""
+    """Answers operators. `metrics` is the page /metrics; the others say what /livez, /readyz and /startupz ask."""
 
-    def __init__(self, name: str, metrics: Page, live: Checks, ready: Checks, started: Checks) -> None:
+    def __init__(self, name: str, metrics: Page, live: Look, ready: Look, started: Look) -> None:
         self._name = name
         self._pages: Mapping[str, Page] = {
             "/livez": _make_health_page(live),
@@ -57,9 +57,9 @@ class AdminEdge:
         return await page(request)
 
 
-def _make_health_page(checks: Checks) -> Page:
+def _make_health_page(look: Look) -> Page:
     async def health(request: web.BaseRequest) -> web.Response:
-        good, text = judge(checks, "verbose" in request.query)
+        good, text = judge(await look(), "verbose" in request.query)
         return web.Response(status=200 if good else 503, text=text)
 
     return health

@@ -4,25 +4,35 @@ SIGTERM or SIGINT: drain, then end with status 0. A second one: end at once, wit
 """
 
 import argparse
-import asyncio
-import signal
+import os
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 
-from gateway.app import GOODBYE, Addresses, App, CannotListen, open_logs
+from gateway.app import GOODBYE, App, CannotListen, open_logs
+from gateway.commands.announcing import announce
 from gateway.commands.configuration import add_config_option, load_named
+from gateway.commands.ending import Ending, follow_signals, run_unless
+from gateway.commands.files import allow_files
+from gateway.commands.loop import run
+from gateway.commands.workers.crew import NeverListened
+from gateway.commands.workers.private import open_private_file
+from gateway.commands.workers.supervise import supervise
 from gateway.config.problems import ConfigurationError
 from gateway.config.settings import Settings
 from gateway.logs import Logs
 
-# uvloop is not built for every platform; asyncio's own loop is slower and does the same.
-LOOPS = "uvloop" if find_spec("uvloop") else "asyncio"
+MOST_WORKERS = 256
 
 EPILOG = """\
 examples:
   gateway serve --config gateway.yaml
-  gateway serve --config gateway.yaml | jq .      (the log is JSON unless it goes to a terminal)
+  gateway serve --config gateway.yaml --workers auto
+  gateway serve --config gateway.yaml | jq .     (JSON unless to a terminal)
+
+With several workers each is a process with a listener of its own on the same
+port, its own connections to upstreams and its own limits: limits.connections,
+limits.buffered and upstreams.<name>.connections, queue, retry_budget and breaker
+are for each worker. The operators' pages show all as one, and a worker that dies
+is replaced. In containers run one worker and more containers.
 
 SIGTERM or Ctrl-C ends it gracefully, a second one at once"""
 
@@ -31,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command to `parser`."""
     parser.epilog = EPILOG
     add_config_option(parser)
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=read_workers,
+        default=1,
+        help="how many processes take batches; auto is one for each CPU (default: 1)",
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -40,12 +57,13 @@ def main(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    logs = open_logs(settings.log)
+    turn = open_private_file() if arguments.workers > 1 else None
+    logs = open_logs(settings.log, turn)
     logs.take_library_lines()
+    allow_files(settings, logs)
     try:
-        with asyncio.Runner(loop_factory=import_module(LOOPS).new_event_loop) as runner:
-            return runner.run(serve(settings, logs))
-    except (CannotListen, ValueError) as error:
+        return run(serve(settings, logs) if turn is None else supervise(settings, arguments.workers, turn, logs))
+    except (CannotListen, NeverListened, ValueError) as error:
         sys.stderr.write(f"gateway: {error}\n")
         return 1
     finally:
@@ -54,57 +72,27 @@ def main(arguments: argparse.Namespace) -> int:
 
 async def serve(settings: Settings, logs: Logs) -> int:
     """Run a gateway until a signal ends it; the exit status. Raises CannotListen, or ValueError for a file it cannot use."""
-    signals = Signals(logs)
+    ending = Ending()
+    follow_signals(ending, logs)
     app = App(settings, logs)
     patience = 0.0
     try:
-        tell(await app.start(), logs)
-        await signals.stop.wait()
-        if await signals.run_unless_hurried(app):
+        announce(await app.start(), logs)
+        await ending.stop.wait()
+        if await run_unless(ending.hurry, app.drain()):
             patience = GOODBYE
             return 0
+        logs.warning("stopping-at-once")
         return 1
     finally:
         await app.close(patience)
         logs.info("stopped")
 
 
-class Signals:
-    """What the process has been told."""
-
-    def __init__(self, logs: Logs) -> None:
-        self._logs = logs
-        self._hurry = asyncio.Event()
-        self.stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end, number)
-        loop.add_signal_handler(signal.SIGHUP, self._explain_reload)
-
-    async def run_unless_hurried(self, app: App) -> bool:
-        """Drain; False if a second signal came before it was done."""
-        draining = asyncio.ensure_future(app.drain())
-        hurry = asyncio.ensure_future(self._hurry.wait())
-        await asyncio.wait((draining, hurry), return_when=asyncio.FIRST_COMPLETED)
-        hurry.cancel()
-        if draining.done():
-            draining.result()
-            return True
-        draining.cancel()
-        self._logs.warning("stopping-at-once")
-        return False
-
-    def _end(self, number: signal.Signals) -> None:
-        self._logs.info("signal", name=number.name)
-        (self._hurry if self.stop.is_set() else self.stop).set()
-
-    def _explain_reload(self) -> None:
-        self._logs.warning("signal", name="SIGHUP", detail="the configuration is read at the start only: restart the gateway")
-
-
-def tell(addresses: Addresses, logs: Logs) -> None:
-    """Say where it listens; on a terminal, what to try."""
-    logs.info("listening", public=addresses.public, admin=addresses.admin)
-    if sys.stdout.isatty():
-        body = '{"requests": [{"path": "/"}]}'
-        sys.stderr.write(f"\ntry: curl -s {addresses.public}/batch -H 'content-type: application/json' -d '{body}'\n\n")
+def read_workers(text: str) -> int:
+    """A number of workers, for argparse."""
+    if text == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"must be auto or a number from 1 to {MOST_WORKERS}, got {text!r}")
+    return int(text)

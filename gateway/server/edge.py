@@ -34,9 +34,13 @@ class PublicEdge:
         self.serving = 0
         self.draining = False
 
-    async def listen(self, host: str, port: int) -> int:
-        """Take connections; the port listened on. OSError if that port cannot be had."""
-        self._listener = await asyncio.get_running_loop().create_server(self._clients, host, port, backlog=BACKLOG)
+    async def listen(self, host: str, port: int, shared: bool = False) -> int:
+        """Take connections; the port listened on. OSError if that port cannot be had.
+
+        `shared`: other processes of this user listen there too, each has its own queue, and the kernel deals connections out.
+        """
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._clients, host, port, backlog=BACKLOG, reuse_port=shared)
         self._clients.watch()
         return int(self._listener.sockets[0].getsockname()[1])
 

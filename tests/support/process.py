@@ -130,10 +130,13 @@ def write_config(folder: str | Path, config: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def running_gateway(config: dict[str, Any], environment: dict[str, str] | None = None) -> AsyncIterator[Gateway]:
+async def running_gateway(
+    config: dict[str, Any], environment: dict[str, str] | None = None, workers: int = 1
+) -> AsyncIterator[Gateway]:
     """A gateway that serves `config` (the settings as a mapping), stopped with SIGTERM at the end."""
     with tempfile.TemporaryDirectory(prefix="gateway-") as folder:
-        gateway = await start_process("serve", "--config", write_config(folder, config), environment=environment)
+        command = ("serve", "--config", write_config(folder, config), "--workers", str(workers))
+        gateway = await start_process(*command, environment=environment)
         try:
             await gateway.listen()
             yield gateway

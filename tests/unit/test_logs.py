@@ -1,8 +1,13 @@
 import json
 import logging
 import os
+import re
 import select
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +15,7 @@ import pytest
 from gateway.batch.content import Content, Kind
 from gateway.batch.operation import Operation
 from gateway.batch.results import Finished, Result, summarise
+from gateway.commands.workers.private import open_private_file
 from gateway.logs import Level, LineWriter, Logs
 from gateway.messages import Context, Failure, Reason, Response, Trace
 
@@ -128,6 +134,24 @@ def test_batch_is_one_line_and_each_failed_operation_one_more(pipe: Pipe) -> Non
     ]
 
 
+def test_fields_of_the_process_are_in_every_line(pipe: Pipe) -> None:
+    logs = Logs(LineWriter(pipe.writer), fields={"worker": 3})
+    logs.info("x", value=1)
+    log_batch(logs, None, 400)
+    assert [line["worker"] for line in written(pipe, logs)] == [3, 3]
+
+
+def test_times_are_iso_8601_in_utc_with_microseconds(pipe: Pipe) -> None:
+    logs = make_logs(pipe)
+    before = datetime.now(UTC)
+    logs.info("x")
+    logs.close()
+    (line,) = pipe.read_lines()
+    text = json.loads(line)["timestamp"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text)
+    assert before <= datetime.fromisoformat(text) <= datetime.now(UTC)
+
+
 def test_refused_batch_says_why(pipe: Pipe) -> None:
     logs = make_logs(pipe)
     log_batch(logs, None, 413, Reason.PAYLOAD_TOO_LARGE)
@@ -193,6 +217,29 @@ def test_full_pipe_drops_lines_counts_them_and_holds_nobody_up(pipe: Pipe) -> No
         received += os.read(pipe.reader, 1 << 20).count(b"\n")
     writer.close()
     assert received + writer.dropped == sent
+
+
+def test_processes_that_take_turns_tear_no_line_of_any_length(pipe: Pipe) -> None:
+    turn = open_private_file()
+    script = f"""
+import sys
+from gateway.logs import LineWriter
+writer = LineWriter({pipe.writer}, room=1 << 30, turn={turn})
+for size in (10, 5_000, 100_000) * 40:
+    writer.write(sys.argv[1] * size)
+writer.close(30)
+"""
+    root = Path(__file__).parents[2]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", script, letter], pass_fds=(pipe.writer, turn), cwd=root) for letter in "ab"
+    ]
+    os.close(turn)
+    lines = pipe.read_lines()
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert sorted((len(line), line[:1]) for line in lines) == sorted(
+        (size, letter) for size in (10, 5_000, 100_000) * 40 for letter in (b"a", b"b")
+    )
+    assert all(line == line[:1] * len(line) for line in lines)
 
 
 def test_reader_that_has_gone_costs_lines_and_nothing_else(pipe: Pipe) -> None:

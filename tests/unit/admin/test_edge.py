@@ -5,6 +5,7 @@ import aiohttp
 import pytest
 
 from gateway.admin.edge import AdminEdge
+from gateway.admin.health import States
 from gateway.metrics import Metrics
 
 
@@ -21,9 +22,13 @@ async def state() -> State:
 
 @pytest.fixture
 async def client(state: State) -> AsyncIterator[aiohttp.ClientSession]:
-    always = {"always": lambda: True}
-    metrics = Metrics(["/batch"], ["users"])
-    edge = AdminEdge("gateway", metrics.page(), live=always, ready=always | {"ready": lambda: state.ready}, started=always)
+    async def always() -> States:
+        return {"always": True}
+
+    async def ready() -> States:
+        return {"always": True, "ready": state.ready}
+
+    edge = AdminEdge("gateway", Metrics(["/batch"], ["users"]).page(), live=always, ready=ready, started=always)
     port = await edge.listen("127.0.0.1", 0)
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
         yield session

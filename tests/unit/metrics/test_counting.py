@@ -83,6 +83,28 @@ def test_only_what_was_sent_counts_for_the_upstream(metrics: Metrics) -> None:
     assert value(metrics, "gateway_operation_queue_seconds_sum", upstream="users") == 0.3
 
 
+def test_a_batch_shows_its_size_and_its_longest_chain(metrics: Metrics) -> None:
+    results = (result(Response(200, (), b"")), result(Response(200, (), b"")), result(Response(200, (), b"")))
+    metrics.batch(summarise(results, 0.1, depth=3))
+    read = [
+        value(metrics, "gateway_batch_operations_bucket", le="2.0"),
+        value(metrics, "gateway_batch_operations_bucket", le="5.0"),
+        value(metrics, "gateway_batch_depth_bucket", le="2.0"),
+        value(metrics, "gateway_batch_depth_bucket", le="3.0"),
+        value(metrics, "gateway_batch_depth_sum"),
+    ]
+    assert read == [0, 1, 0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    "name", ["gateway_circuit_state", "gateway_batch_depth_count", "gateway_build_info", "process_open_fds"]
+)
+def test_a_scrape_may_ask_for_one_name(metrics: Metrics, name: str) -> None:
+    metrics.read(Readings(lambda: 0, lambda: 0, lambda: 0.0, lambda: 0, lambda: [UpstreamState("users")]))
+    families = list(metrics.registry.restricted_registry([name]).collect())
+    assert {sample.name for family in families for sample in family.samples} == {name}
+
+
 def test_gauges_are_read_when_scraped(metrics: Metrics) -> None:
     buffered = 1
     state = UpstreamState("users", 3, {"open": 4}, {"upstream-closed": 5}, "half-open")
