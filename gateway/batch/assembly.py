@@ -7,8 +7,8 @@ from gateway.batch.content import EMPTY, Content, Kind
 from gateway.batch.jsonpath import JsonPath, TooManyVisits
 from gateway.batch.limits import Limits
 from gateway.batch.operation import Operation, Select
-from gateway.batch.plan import Plan
 from gateway.batch.results import Result
+from gateway.batch.step import Plan
 from gateway.jsontext import Node, Record, dump, fragment
 from gateway.messages import Failure, Headers, Reason
 

@@ -8,9 +8,9 @@ from gateway.batch.headers import merge
 from gateway.batch.limits import Limits
 from gateway.batch.lookup import TOO_DEEP, Lookup
 from gateway.batch.operation import Body, BytesBody, HeaderChanges, JsonBody, TextBody
-from gateway.batch.plan import Step
 from gateway.batch.results import Result
 from gateway.batch.routes import RouteTable
+from gateway.batch.step import Step
 from gateway.batch.target import encode_literal
 from gateway.batch.template import Resolve, Unfillable, fill_header, fill_json, fill_target, fill_text, literal
 from gateway.execution.budget import Budget

@@ -3,9 +3,9 @@
 from collections import Counter
 
 from gateway.batch.limits import Limits
-from gateway.batch.plan import Plan, Step
 from gateway.batch.results import Result
 from gateway.batch.routes import Route
+from gateway.batch.step import Plan, Step
 from gateway.messages import Failure, Reason
 
 

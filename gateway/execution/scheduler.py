@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from gateway.batch.content import EMPTY
 from gateway.batch.lookup import Lookup
-from gateway.batch.plan import Plan, Step
 from gateway.batch.results import Result
+from gateway.batch.step import Plan, Step
 from gateway.batch.template import Resolve, Unfillable
 from gateway.execution.budget import Budget
 from gateway.execution.dispatch import Dispatch

@@ -15,9 +15,10 @@ from gateway.batch.compile import Rules
 from gateway.batch.jsonpath import PathRules, compile_path
 from gateway.batch.limits import Limits
 from gateway.batch.lookup import Lookup
-from gateway.batch.plan import Plan, make_plan
+from gateway.batch.plan import make_plan
 from gateway.batch.results import summarise
 from gateway.batch.routes import Route, RouteTable
+from gateway.batch.step import Plan
 from gateway.dialects.registry import DIALECTS
 from gateway.execution.budget import Budget
 from gateway.execution.dispatch import Dispatch

@@ -9,8 +9,9 @@ import pytest
 
 from gateway.batch.compile import Rules
 from gateway.batch.limits import Limits
-from gateway.batch.plan import Plan, make_plan
+from gateway.batch.plan import make_plan
 from gateway.batch.routes import Route, RouteTable
+from gateway.batch.step import Plan
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import Problem, Refusal
 from gateway.execution.budget import Budget

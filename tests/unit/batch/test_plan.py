@@ -6,8 +6,9 @@ import pytest
 
 from gateway.batch.limits import Limits
 from gateway.batch.operation import Envelope, Operation
-from gateway.batch.plan import Plan, Step, fixed_path, make_plan
+from gateway.batch.plan import make_plan
 from gateway.batch.routes import HeaderPolicy, Route, RouteTable
+from gateway.batch.step import Plan, Step, fixed_path
 from gateway.errors import Problem
 from gateway.messages import Reason
 from tests.support.batches import ROUTES, envelope, plan, problems, rules
