@@ -1,9 +1,10 @@
 """Addresses in a configuration: where to listen, where upstreams are, whom to believe. Nothing is resolved."""
 
 import ipaddress
+import os
 import re
 import socket
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from gateway.config.problems import Wrong
 
@@ -13,14 +14,22 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 """RFC 1123 section 2.1, and the underscore that container networks use."""
 
+UNIX = "http+unix"
+"""Scheme of a unix socket, whose path, percent-encoded, stands in the place of the host."""
+
 EXAMPLE = "an upstream is an origin such as http://users:8080"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+LONGEST_SOCKET = 103
+"""Bytes of a unix socket's path that every system takes (sun_path, with its closing zero)."""
+
 
 def read_origin(text: str) -> str:
-    """An http or https origin (RFC 6454), lower-case and without a closing slash."""
+    """An http or https origin (RFC 6454), lower-case and without a closing slash, or http+unix:// with a socket's path."""
     if re.search(r"[^\x21-\x7e]|\\", text) or "${" in text:
         raise Wrong("must be plain ASCII without blanks or backslashes (write other names in their xn-- form)")
+    if text.startswith(f"{UNIX}:"):
+        return _read_unix(text)
     try:
         url = urlsplit(text)
         port = url.port
@@ -36,12 +45,23 @@ def read_origin(text: str) -> str:
     return f"{url.scheme}://{shown}" if port is None else f"{url.scheme}://{shown}:{port}"
 
 
+def _read_unix(text: str) -> str:
+    written = text.removeprefix(f"{UNIX}://").removesuffix("/")
+    path = unquote(written)
+    if not path.startswith("/") or "/" in written or "\0" in path or re.search("[?#@]", written):
+        message = f"must be {UNIX}:// and the percent-encoded path of a socket, such as {UNIX}://%2Frun%2Fusers.sock"
+        raise Wrong(message, shows_value="@" not in text)
+    if len(os.fsencode(path)) > LONGEST_SOCKET:
+        raise Wrong(f"must have a socket's path of at most {LONGEST_SOCKET} bytes: the system takes no longer one")
+    return f"{UNIX}://{quote(path, safe='')}"
+
+
 def _check_shape(url: SplitResult, text: str) -> None:
     if "@" in url.netloc:
         raise Wrong("must not contain a user name or password: send one with headers.set.authorization", shows_value=False)
     if url.scheme not in DEFAULT_PORTS or not text[len(url.scheme) :].startswith("://"):
         guess = f"http://{text}" if re.fullmatch(r"[\w.-]+(:[0-9]+)?", text) else ""
-        raise Wrong("must begin with http:// or https://", guess)
+        raise Wrong("must begin with http:// or https:// (or http+unix://)", guess)
     if url.path not in ("", "/"):
         raise Wrong(f"must not have a path: {EXAMPLE}, and paths are passed on as they are")
     if "?" in text or "#" in text:
@@ -72,9 +92,11 @@ def read_network(text: str) -> Network:
     raise Wrong("must be a network: the bits after its prefix must be zero", meant)
 
 
-def split_origin(origin: str) -> tuple[str, int]:
-    """Host and port of what `read_origin` returned."""
+def split_origin(origin: str) -> tuple[str, int] | None:
+    """Host and port of what `read_origin` returned; a unix socket has neither."""
     url = urlsplit(origin)
+    if url.scheme == UNIX:
+        return None
     return url.hostname or "", url.port or DEFAULT_PORTS[url.scheme]
 
 

@@ -60,7 +60,10 @@ def check_limits(settings: Settings) -> Iterator[Finding]:
 
 def check_loop(settings: Settings, path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:
     """Operations must not come back: as batches they would multiply, on the operators' side they would be believed."""
-    host, port = split_origin(upstream.url)
+    target = split_origin(upstream.url)
+    if target is None:
+        return  # the gateway listens on no unix socket
+    host, port = target
     for name, listener in (("server", settings.server), ("admin", settings.admin)):
         if port == listener.port and reaches(host, listener.host):
             message = f"must not be the gateway's own address ({name}.host and {name}.port)"
@@ -87,7 +90,7 @@ def check_headers(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:
 
 def check_tls(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:
     """TLS settings mean that TLS is wanted; a key belongs to a certificate; the files are there."""
-    if "tls" in upstream.model_fields_set and upstream.url.startswith("http:"):
+    if "tls" in upstream.model_fields_set and not upstream.url.startswith("https:"):
         yield Finding((*path, "tls"), "needs an https url", ((*path, "url"),))
     if upstream.tls.key and not upstream.tls.certificate:
         yield Finding((*path, "tls", "key"), "needs tls.certificate beside it", ((*path, "tls", "certificate"),))

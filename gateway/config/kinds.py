@@ -93,6 +93,15 @@ def duration(positive: bool) -> Kind:
     return Kind(read, _or_hole({"type": "number", **bounds}, {"type": "string", "pattern": f"^{DURATION_PATTERN}$"}))
 
 
+def optional(kind: Kind) -> Kind:
+    """The same or null, which means none."""
+
+    def read(value: object) -> object:
+        return None if value is None or (isinstance(value, Substituted) and not value) else kind.read(value)
+
+    return Kind(read, {"anyOf": [*kind.schema["anyOf"], {"type": "null"}]})
+
+
 def _read_size(value: object) -> int:
     size = parse_size(_typed(value))
     if size <= 0:
@@ -202,6 +211,7 @@ Count = Annotated[int, whole_number(1)]
 CountOrZero = Annotated[int, whole_number(0)]
 Duration = Annotated[float, duration(positive=True)]
 DurationOrZero = Annotated[float, duration(positive=False)]
+OptionalDuration = Annotated[float | None, optional(duration(positive=True))]
 Ratio = Annotated[float, number(0, 1)]
 PositiveRatio = Annotated[float, number(0, 1, above=True)]
 Size = Annotated[

@@ -1,7 +1,6 @@
-"""Every setting: its name, kind, bounds, default, and the sentence that editors show for it.
+"""Every setting: its name, kind, bounds, default, and the sentence that editors show for it. All are frozen.
 
-Frozen. Times are seconds, sizes bytes, header names lower case. `load` makes these from a file and adds the checks that look at
-several settings at once.
+Times are seconds, sizes bytes, header names lower case. `load` adds the checks that look at several settings at once.
 """
 
 import dataclasses
@@ -19,6 +18,7 @@ from gateway.config.kinds import (
     CountOrZero,
     Duration,
     DurationOrZero,
+    OptionalDuration,
     OptionalFile,
     OptionalName,
     Port,
@@ -36,7 +36,7 @@ from gateway.config.problems import Wrong
 
 Host = Annotated[str, from_text(read_host)]
 Pseudonym = Annotated[str, text(TOKEN, "one word of letters, digits and -._~")]
-Origin = Annotated[str, from_text(read_origin, r"^https?://[^/?#@\s]+/?$")]
+Origin = Annotated[str, from_text(read_origin, r"^(https?|http\+unix)://[^/?#@\s]+/?$")]
 TOKEN_PATTERN = f"^{TOKEN}$"
 NAME_PATTERN = "[a-z][a-z0-9_-]{0,62}"
 UpstreamName = Annotated[str, text(NAME_PATTERN, "lower-case letters, digits, - and _, at most 63, a letter first")]
@@ -160,14 +160,20 @@ class TlsSettings(Section):
 class UpstreamSettings(Section):
     """A service behind the gateway."""
 
-    url: Origin = Field(description="http or https origin without a path, such as http://users:8080.")
+    url: Origin = Field(
+        description="http or https origin without a path, such as http://users:8080, or http+unix://%2Frun%2Fusers.sock."
+    )
     routes: tuple[RouteSettings, ...] = Field(min_length=1, description="The paths that lead here.")
     timeout: Duration = Field(default=10.0, description="The most one operation may take here, waiting and retries included.")
     connect_timeout: Duration = Field(default=2.0, description="The most that connecting may take, TLS included.")
+    first_byte_timeout: OptionalDuration = Field(
+        default=None, description="The most until an answer begins; as long as the operation has time if left out."
+    )
     methods: tuple[Method, ...] = Field(default=METHODS, min_length=1, description="The methods allowed here.")
     connections: Count = Field(default=100, description="The most connections, and so requests, at one time.")
     queue: CountOrZero = Field(default=1000, description="The most requests waiting for a connection; more are answered 503.")
     keepalive: DurationOrZero = Field(default=10.0, description="How long an idle connection is kept; 0 uses each one once.")
+    max_age: Duration = Field(default=300.0, description="How long any connection is used, so that changes in DNS are seen.")
     retries: Annotated[int, whole_number(0, 10)] = Field(default=1, description="The most retries of an idempotent request.")
     retry_budget: Ratio = Field(default=0.1, description="Retries as a share of requests; more are not made.")
     headers: HeaderSettings = Field(default=HeaderSettings(), description="What happens to headers on the way here.")

@@ -8,7 +8,8 @@ half-open   one request passes as a probe: it succeeds and the circuit closes, o
 from collections.abc import Callable
 from enum import StrEnum
 
-from gateway.messages import Failure, Outcome, Reason, Request, Response, Send
+from gateway.messages import Failure, Outcome, Reason, Request, Response
+from gateway.upstreams.attempt import ENDED, Start, Ticket
 from gateway.upstreams.window import RollingCounts
 
 FAILING_STATUSES = frozenset({502, 503, 504})
@@ -72,11 +73,11 @@ class Breaker:
         self._window = window
         self._cooldown = cooldown
         self._patience = patience
-        self._clock = clock
-        self._counts = RollingCounts(window, clock)
+        self.clock = clock
+        self._counts = RollingCounts(window)
         self._opened: float | None = None
         self._why = ""
-        self._probing = False
+        self._probe: Probe | None = None
         self._era = 0  # grows whenever the circuit opens or closes; an outcome from an earlier era is old news
 
     @property
@@ -84,64 +85,104 @@ class Breaker:
         """The state now."""
         if self._opened is None:
             return Circuit.CLOSED
-        return Circuit.HALF_OPEN if self._clock() - self._opened >= self._cooldown else Circuit.OPEN
+        return Circuit.HALF_OPEN if self.clock() - self._opened >= self._cooldown else Circuit.OPEN
 
-    def around(self, send: Send) -> Send:
+    def around(self, start: Start) -> Start:
         """The layer."""
 
-        async def send_unless_open(request: Request) -> Outcome:
-            circuit = self.circuit
-            if circuit is Circuit.OPEN or self._probing:
-                return Failure(Reason.CIRCUIT_OPEN, self._explain())
+        clock, counts = self.clock, self._counts
+
+        def start_unless_open(request: Request, done: Callable[[Outcome], None]) -> Ticket:
+            started = clock()
+            if self._opened is not None:
+                return self._try_again(start, request, done, started)
             era = self._era
-            self._probing = circuit is Circuit.HALF_OPEN
-            failed: bool | None = None
-            started = self._clock()
-            try:
-                outcome = await send(request)
-                failed = judge(outcome, self._was_patient(request, started + outcome.queued))
-            finally:
-                self._record(failed, era)
-            return outcome
 
-        return send_unless_open
+            def finish(outcome: Outcome) -> None:
+                if era == self._era:
+                    now = clock()
+                    if type(outcome) is Response and outcome.status not in FAILING_STATUSES:
+                        if now >= counts.ends:
+                            counts.move_on(now)
+                        counts.all += 1
+                    else:
+                        self._record(outcome, request, started, now)
+                done(outcome)
 
-    def _was_patient(self, request: Request, sent: float) -> bool:
-        """Whether a timeout now is the upstream's doing.
+            return start(request, finish)
 
-        A client may ask for less time than the upstream needs, and must not open the circuit for everybody else. So a request
-        that ran into its deadline tells only if the upstream had `patience` seconds; one that ended before could not connect.
-        """
-        now = self._clock()
-        return now < request.deadline - TIMER_SLACK or now - sent >= self._patience
+        return start_unless_open
 
-    def _record(self, failed: bool | None, era: int) -> None:
-        if era != self._era:
-            return
-        if self._opened is not None:
-            self._end_probe(failed)
-        elif failed is not None:
-            self._counts.add(1, int(failed))
-            requests, failures = self._counts.totals()
-            if failed and requests >= self._minimum and failures >= self._failure_ratio * requests:
-                self._open(f"failed {failures} of its last {requests} requests in {self._window:g} s")
+    def _try_again(self, start: Start, request: Request, done: Callable[[Outcome], None], now: float) -> Ticket:
+        """What happens to a request while the circuit is not closed."""
+        if self._probe is not None or self.circuit is Circuit.OPEN:
+            done(Failure(Reason.CIRCUIT_OPEN, self._explain(now)))
+            return ENDED
+        probe = self._probe = Probe(self, done, request, now)
+        probe.ticket = start(request, probe.finish)
+        return probe
 
-    def _end_probe(self, failed: bool | None) -> None:
-        self._probing = False
+    def end_probe(self, failed: bool | None) -> None:
+        """The probe has ended; it failed, succeeded, or does not tell."""
+        self._probe = None
         if failed:
-            self._open("failed again when it was tried")
+            self._open("failed again when it was tried", self.clock())
         elif failed is False:
             self._opened = None
             self._era += 1
             self._counts.clear()
 
-    def _open(self, why: str) -> None:
-        self._opened = self._clock()
+    def judge(self, outcome: Outcome, request: Request, started: float, now: float) -> bool | None:
+        """Whether the upstream failed; None if that cannot be told.
+
+        A client may ask for less time than the upstream needs, and must not open the circuit for everybody else. So a request
+        that ran into its deadline tells only if the upstream had `patience` seconds; one that ended before could not connect.
+        """
+        sent = started + outcome.queued
+        return judge(outcome, now < request.deadline - TIMER_SLACK or now - sent >= self._patience)
+
+    def _record(self, outcome: Outcome, request: Request, started: float, now: float) -> None:
+        failed = self.judge(outcome, request, started, now)
+        if failed is None:
+            return
+        self._counts.add(now, 1, int(failed))
+        requests, failures = self._counts.totals(now)
+        if failed and requests >= self._minimum and failures >= self._failure_ratio * requests:
+            self._open(f"failed {failures} of its last {requests} requests in {self._window:g} s", now)
+
+    def _open(self, why: str, now: float) -> None:
+        self._opened = now
         self._why = why
         self._era += 1
 
-    def _explain(self) -> str:
-        if self._probing:
+    def _explain(self, now: float) -> str:
+        if self._probe is not None:
             return f"{self._upstream} {self._why}; one request is trying it now"
-        left = self._cooldown - (self._clock() - (self._opened or 0.0))
+        left = self._cooldown - (now - (self._opened or 0.0))
         return f"{self._upstream} {self._why}; the next is let through in {left:.1f} s"
+
+
+class Probe:
+    """The one request that tries an upstream whose circuit is half open, and its ticket."""
+
+    def __init__(self, breaker: Breaker, done: Callable[[Outcome], None], request: Request, started: float) -> None:
+        self._breaker = breaker
+        self._done = done
+        self._request = request
+        self._started = started
+        self._over = False
+        self.ticket: Ticket = ENDED
+
+    def finish(self, outcome: Outcome) -> None:
+        """It has ended."""
+        self._over = True
+        breaker = self._breaker
+        breaker.end_probe(breaker.judge(outcome, self._request, self._started, breaker.clock()))
+        self._done(outcome)
+
+    def cancel(self) -> None:
+        """It was given up: the next may try."""
+        if not self._over:
+            self._over = True
+            self._breaker.end_probe(None)
+            self.ticket.cancel()

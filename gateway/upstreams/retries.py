@@ -5,11 +5,12 @@ method is idempotent (RFC 9110 section 9.2.2), so a POST or PATCH never goes out
 again.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from gateway.messages import IDEMPOTENT_METHODS, Failure, Outcome, Reason, Request, Send
-from gateway.upstreams.attempt import Attempt, Progress, Transport
+from gateway.messages import IDEMPOTENT_METHODS, Failure, Outcome, Reason, Request, Response
+from gateway.upstreams.attempt import ENDED, Attempt, Progress, Start, Ticket, Transport
 from gateway.upstreams.window import RollingCounts
 
 BUDGET_WINDOW = 10.0
@@ -19,17 +20,23 @@ BUDGET_FLOOR = 10
 """Retries that are allowed in a window however few the requests, so that a quiet upstream has them too."""
 
 LONGEST_PAUSE = 0.25
-"""Seconds. Retries wait out a hiccup, the breaker an outage; and a pause keeps its place in the limit."""
+"""Seconds. Retries wait out a hiccup, the breaker an outage."""
+
+Later = Callable[[float, Callable[[], None]], Ticket]
+"""Calls something so many seconds from now, unless the ticket is cancelled."""
 
 
-def may_try_again(attempt: Attempt, method: str) -> bool:
+def later(seconds: float, call: Callable[[], None]) -> Ticket:
+    """Later, by the running event loop."""
+    return asyncio.get_running_loop().call_later(seconds, call)
+
+
+def may_try_again(failure: Failure, progress: Progress, method: str) -> bool:
     """Whether the standard lets this request be sent again; the budget and the deadline have their say after that."""
-    match attempt:
-        case Attempt(Failure(reason=Reason.UPSTREAM_CONNECT | Reason.UPSTREAM_DNS), Progress.NOTHING_SENT):
+    match failure.reason, progress:
+        case ((Reason.UPSTREAM_CONNECT | Reason.UPSTREAM_DNS | Reason.UPSTREAM_CLOSED), Progress.NOTHING_SENT):
             return True
-        case Attempt(Failure(reason=Reason.UPSTREAM_CLOSED), Progress.NOTHING_SENT):
-            return True
-        case Attempt(Failure(reason=Reason.UPSTREAM_CLOSED), Progress.NOTHING_ANSWERED):
+        case Reason.UPSTREAM_CLOSED, Progress.NOTHING_ANSWERED:
             return method in IDEMPOTENT_METHODS
         case _:
             return False
@@ -54,53 +61,101 @@ class Retries:
         times: int,
         budget: float,
         clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float],
+        later: Later = later,
     ) -> None:
+        self.clock = clock
+        self.later = later
+        self.counts: Counter[Reason] = Counter()
         self._times = times
         self._budget = budget
-        self._clock = clock
-        self._sleep = sleep
         self._random = random
-        self._recent = RollingCounts(BUDGET_WINDOW, clock)
-        self.counts: Counter[Reason] = Counter()
+        self._recent = RollingCounts(BUDGET_WINDOW)
 
-    def around(self, transport: Transport) -> Send:
-        """The layer that turns a transport into a Send."""
+    def around(self, transport: Transport) -> Start:
+        """The layer that turns a transport into a Start."""
 
-        async def send_again(request: Request) -> Outcome:
-            self._recent.add(1)
-            first = self._clock()
-            maybe_processed = False
-            retry = 0
-            while True:
-                started = self._clock()
-                attempt = await transport(request)
+        clock, recent = self.clock, self._recent
+
+        def start_again(request: Request, done: Callable[[Outcome], None]) -> Ticket:
+            now = clock()
+            if now >= recent.ends:
+                recent.move_on(now)
+            recent.all += 1
+
+            def finish(attempt: Attempt) -> None:
                 outcome = attempt.outcome
-                retry += 1
-                if isinstance(outcome, Failure):
-                    maybe_processed |= outcome.maybe_processed
-                    if await self._pause(attempt, request, retry):
-                        continue
-                    outcome = outcome._replace(maybe_processed=maybe_processed)
-                return outcome._replace(queued=outcome.queued + started - first) if retry > 1 else outcome
+                if type(outcome) is Response:
+                    done(outcome)
+                else:
+                    Tries(self, transport, request, done, now).finish(attempt)
 
-        return send_again
+            return transport(request, finish)
 
-    async def _pause(self, attempt: Attempt, request: Request, retry: int) -> bool:
-        """Wait before the retry and count it; False at once if there is to be none."""
-        if retry > self._times or not isinstance(attempt.outcome, Failure) or not may_try_again(attempt, request.method):
-            return False
-        reason = attempt.outcome.reason
-        pause = pause_before(retry, reason, self._random())
-        if self._clock() + pause >= request.deadline or not self._can_afford():
-            return False
-        self._recent.add(marked=1)
-        self.counts[reason] += 1
+        return start_again
+
+    def grant(self, failure: Failure, progress: Progress, request: Request, retry: int) -> float | None:
+        """The pause before the `retry`-th retry, which is counted, or None if there is to be none."""
+        if retry > self._times or not may_try_again(failure, progress, request.method):
+            return None
+        now = self.clock()
+        pause = pause_before(retry, failure.reason, self._random())
+        requests, retries = self._recent.totals(now)
+        if now + pause >= request.deadline or retries >= max(BUDGET_FLOOR, self._budget * requests):
+            return None
+        self._recent.add(now, marked=1)
+        self.counts[failure.reason] += 1
+        return pause
+
+
+class Tries:
+    """A request whose first try failed, and the ticket of all that follows from that. `first` is when that try began."""
+
+    def __init__(
+        self, layer: Retries, transport: Transport, request: Request, done: Callable[[Outcome], None], first: float
+    ) -> None:
+        self._layer = layer
+        self._transport = transport
+        self._request = request
+        self._done = done
+        self._first = self._started = first
+        self._retry = 0
+        self._maybe_processed = False
+        self._ticket: Ticket = ENDED
+
+    def cancel(self) -> None:
+        """End the try, or the pause, that it is at."""
+        self._ticket.cancel()
+
+    def finish(self, attempt: Attempt) -> None:
+        """A try has ended: the request too, or it is tried again."""
+        pause = self._look_at(attempt.outcome, attempt.progress)
+        if pause is None:
+            self._done(self._tell_all(attempt.outcome))
+            return
+        attempt.following = self
+        self._retry += 1
         if pause:
-            await self._sleep(pause)
-        return True
+            self._ticket = self._layer.later(pause, self._again)
+        else:
+            self._again()
 
-    def _can_afford(self) -> bool:
-        requests, retries = self._recent.totals()
-        return retries < max(BUDGET_FLOOR, self._budget * requests)
+    def _look_at(self, outcome: Outcome, progress: Progress) -> float | None:
+        """The pause before the next try, if there is to be one."""
+        if not isinstance(outcome, Failure):
+            return None
+        self._maybe_processed = self._maybe_processed or outcome.maybe_processed
+        return self._layer.grant(outcome, progress, self._request, self._retry + 1)
+
+    def _again(self) -> None:
+        self._started = self._layer.clock()
+        self._ticket = self._transport(self._request, self.finish)
+
+    def _tell_all(self, outcome: Outcome) -> Outcome:
+        """The last outcome, with what is to be said of the tries before."""
+        if not self._retry:
+            return outcome
+        outcome = outcome._replace(queued=outcome.queued + self._started - self._first)
+        if isinstance(outcome, Failure):
+            outcome = outcome._replace(maybe_processed=self._maybe_processed)
+        return outcome

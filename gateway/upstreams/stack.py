@@ -1,29 +1,38 @@
 """All upstreams of a configuration: for each the layers in their order, and one `send` that leads to them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from random import random
+from typing import NamedTuple
 
 from gateway.config.settings import UpstreamSettings
-from gateway.messages import Outcome, Reason, Request, Send
-from gateway.upstreams.attempt import Layer
+from gateway.messages import Reason, Request
+from gateway.upstreams.attempt import Layer, Start
 from gateway.upstreams.breaker import Breaker, Circuit
-from gateway.upstreams.limit import Limit
 from gateway.upstreams.retries import Retries
-from gateway.upstreams.session import Session
+from gateway.upstreams.sending import Sending
 from gateway.upstreams.tls import make_tls_context
+from gateway.upstreams.wire.dial import read_address
+from gateway.upstreams.wire.pool import Pool, Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Gauges:
-    """One upstream at this moment. `retries` are counts since the start, by the reason of the try before."""
+class Gauges(NamedTuple):
+    """One upstream at this moment: requests, connections, and retries since the start by the reason of the try before.
+
+    A request is in flight from when it may have a connection, one that is still being made too, and waits before that.
+    """
 
     in_flight: int
     waiting: int
-    connections: int
+    busy: int
+    idle: int
     circuit: Circuit
     retries: Mapping[Reason, int]
+
+    @property
+    def connections(self) -> int:
+        """All connections, those that are being made too."""
+        return self.busy + self.idle
 
 
 class Stack:
@@ -33,20 +42,26 @@ class Stack:
         self, name: str, settings: UpstreamSettings, limit: int, clock: Callable[[], float], random: Callable[[], float]
     ) -> None:
         label = f"{name} ({settings.url})"
-        self.session = Session(
-            name,
-            settings.url,
-            limit=limit,
-            connect_timeout=settings.connect_timeout,
-            keepalive=settings.keepalive,
+        tls = make_tls_context(name, settings.tls) if settings.url.startswith("https:") else None
+        address = read_address(settings.url, tls, settings.tls.server_name)
+        self._connections = settings.connections
+        self.pool = Pool(
+            label,
+            address,
+            settings.headers.set.get("host", address.authority),
+            Terms(
+                connections=settings.connections,
+                queue=settings.queue,
+                limit=limit,
+                connect_timeout=settings.connect_timeout,
+                first_byte=settings.first_byte_timeout,
+                keepalive=settings.keepalive,
+                max_age=settings.max_age,
+            ),
             show_cookies=settings.pass_set_cookie,
-            tls=make_tls_context(name, settings.tls) if settings.url.startswith("https:") else None,
-            server_name=settings.tls.server_name,
+            clock=clock,
         )
-        self.retries = Retries(
-            times=settings.retries, budget=settings.retry_budget, clock=clock, sleep=asyncio.sleep, random=random
-        )
-        self.limit = Limit(label, connections=settings.connections, queue=settings.queue, clock=clock)
+        self.retries = Retries(times=settings.retries, budget=settings.retry_budget, clock=clock, random=random)
         self.breaker = Breaker(
             label,
             failure_ratio=settings.breaker.failure_ratio,
@@ -56,30 +71,24 @@ class Stack:
             patience=settings.timeout / 2,  # queue, pauses and chains of operations leave less than all of it
             clock=clock,
         )
-        self.send = compose(
-            [
-                *([self.breaker.around] if settings.breaker.enabled else []),  # first: nobody queues for a dead upstream
-                self.limit.around,
-            ],
-            self.retries.around(self.session.attempt),  # keeps its place in the limit: a retry adds no load unseen
+        self.start = compose(
+            [self.breaker.around] if settings.breaker.enabled else [],  # first: nobody queues for a dead upstream
+            self.retries.around(self.pool.start),
         )
 
     def gauges(self) -> Gauges:
         """The figures now."""
-        return Gauges(
-            self.limit.in_flight,
-            self.limit.waiting,
-            self.session.connections,
-            self.breaker.circuit,
-            dict(self.retries.counts),
-        )
+        requests = self.pool.requests
+        in_flight = min(requests, self._connections)
+        circuit, retries = self.breaker.circuit, dict(self.retries.counts)
+        return Gauges(in_flight, requests - in_flight, self.pool.busy, self.pool.idle, circuit, retries)
 
 
-def compose(layers: list[Layer], send: Send) -> Send:
-    """One Send of several layers, the first of them outermost."""
+def compose(layers: list[Layer], start: Start) -> Start:
+    """One Start of several layers, the first of them outermost."""
     for layer in reversed(layers):
-        send = layer(send)
-    return send
+        start = layer(start)
+    return start
 
 
 class Upstreams:
@@ -93,21 +102,28 @@ class Upstreams:
         random: Callable[[], float] = random,
     ) -> None:
         self._stacks = {name: Stack(name, settings, response_limit, clock, random) for name, settings in upstreams.items()}
-        self._sends = {name: stack.send for name, stack in self._stacks.items()}
+        self._starts = {name: stack.start for name, stack in self._stacks.items()}
+        self._loop: asyncio.AbstractEventLoop | None = None  # given to each future: asking for it is a system call
 
-    def send(self, request: Request) -> Awaitable[Outcome]:
+    def send(self, request: Request) -> Sending:
         """Send to the upstream that the request names; it must be one of the configuration's."""
-        return self._sends[request.upstream](request)
+        sending = Sending(loop=self._loop)
+        sending.ticket = None
+        ticket = self._starts[request.upstream](request, sending.finish)
+        if not sending.done():
+            sending.ticket = ticket
+        return sending
 
     async def start(self) -> None:
-        """Make ready to send."""
+        """Make ready to send, in the running event loop."""
+        self._loop = asyncio.get_running_loop()
         for stack in self._stacks.values():
-            await stack.session.start()
+            stack.pool.open()
 
     async def close(self) -> None:
         """Close every connection; requests still in flight end as failures."""
         for stack in self._stacks.values():
-            await stack.session.close()
+            await stack.pool.close()
 
     def gauges(self) -> dict[str, Gauges]:
         """The figures of each upstream, by name."""

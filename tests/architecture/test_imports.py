@@ -11,15 +11,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = ROOT / "gateway"
 
-AIOHTTP = ("server", "admin", "client", "upstreams", "callbacks", "commands")
+AIOHTTP = ("server", "admin", "client", "callbacks", "commands")
 
 HOMES = {
+    "aiohappyeyeballs": ("upstreams",),
     "aiohttp": AIOHTTP,
+    "backports": ("upstreams",),
+    "brotli": ("upstreams",),
+    "httptools": ("upstreams",),
     "jsonpath_ng": ("batch",),
     "msgspec": ("jsontext.py",),
     "multidict": AIOHTTP,
     "orjson": ("jsontext.py",),
-    "prometheus_client": ("metrics.py", "admin"),
+    "prometheus_client": ("metrics",),
     "pydantic": ("config",),
     "pydantic_core": ("config",),
     "structlog": ("logs.py",),

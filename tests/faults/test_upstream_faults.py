@@ -178,6 +178,7 @@ async def test_d4_d5_too_slow(fault: Answer, says: str, method: str) -> None:
         HEAD + b"".join(b"x%d: 1\r\n" % number for number in range(200)) + b"Content-Length: 0\r\n\r\n",
         HEAD + b"X: a\0b\r\nContent-Length: 0\r\n\r\n",
         HEAD + b"X: a\x01b\r\nContent-Length: 0\r\n\r\n",
+        HEAD + b"X: a\r\n b\r\nContent-Length: 0\r\n\r\n",
         HEAD + b"X Y: " + SAID_BY_UPSTREAM.encode() + b"\r\nContent-Length: 0\r\n\r\n",
     ],
     ids=[
@@ -198,6 +199,7 @@ async def test_d4_d5_too_slow(fault: Answer, says: str, method: str) -> None:
         "200 headers",
         "NUL in a header",
         "control in a header",
+        "folded line",
         "blank in a header name",
     ],
 )
@@ -213,12 +215,9 @@ async def test_d7_a_chunk_that_is_malformed_later_does_not_hang(later: bytes) ->
     assert reason_of(outcome) is Reason.UPSTREAM_PROTOCOL
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [(b"X: a\xff\xe9b", "aÿéb"), (b"X: a\r\n b", "a b")], ids=["latin-1", "folded line"]
-)
-async def test_d12_unusual_header_values_are_text(field: bytes, value: str) -> None:
-    outcome = await suffer(HEAD + field + b"\r\nContent-Length: 0\r\n\r\n")
-    assert outcome == Response(200, (("x", value),), b"")
+async def test_d12_unusual_header_values_are_text() -> None:
+    outcome = await suffer(HEAD + b"X: a\xff\xe9b\r\nContent-Length: 0\r\n\r\n")
+    assert outcome == Response(200, (("x", "aÿéb"),), b"")
 
 
 # D9, S1
@@ -262,14 +261,14 @@ async def test_d10_interim_answers_are_skipped(interim: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_d11_bodies_where_none_may_be(status: int) -> None:
+async def test_d11_bodies_where_none_may_be_are_nobodys(status: int) -> None:
     outcome = await suffer(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % status)
-    assert reason_of(outcome) is Reason.UPSTREAM_PROTOCOL
+    assert outcome == Response(status, (), b"")
 
 
-async def test_d11_a_head_answer_with_a_body() -> None:
+async def test_d11_the_body_of_a_head_answer_is_nobodys() -> None:
     outcome = await suffer(HEAD + b"Content-Length: 2\r\n\r\nok", method="HEAD")
-    assert reason_of(outcome) is Reason.UPSTREAM_PROTOCOL
+    assert outcome == Response(200, (), b"")
 
 
 @pytest.mark.parametrize(
@@ -331,10 +330,12 @@ async def test_d13_a_bomb_is_not_unpacked() -> None:
         ("gzip", b"this is no gzip"),
         ("gzip", gzip.compress(b"hello")[:-3]),
         ("gzip, gzip", gzip.compress(gzip.compress(b"hello"))),
-        ("br", b"\x0b\x02\x80hello\x03"),
-        ("zstd", b"(\xb5/\xfd\x04X)"),
+        ("br, gzip", gzip.compress(b"hello")),
+        ("br", b"this is no brotli"),
+        ("zstd", b"this is no zstd"),
         ("x-made-up", b"hello"),
     ],
+    ids=["no gzip", "cut", "gzip twice", "two codings", "no brotli", "no zstd", "unknown"],
 )
 async def test_d14_what_cannot_be_decoded(coding: str, body: bytes) -> None:
     assert reason_of(await suffer(respond(200, body, (("Content-Encoding", coding),)))) is Reason.UPSTREAM_ENCODING

@@ -14,7 +14,7 @@ from gateway.batch.target import TargetRules
 from gateway.execution.budget import Budget
 from gateway.execution.engine import Engine
 from gateway.messages import Context, Failure, Headers, Outcome, Reason, Request, Response, Trace
-from gateway.upstreams.fields import select_for_client
+from gateway.upstreams.fields import ClientFields
 
 UPSTREAMS: dict[str, dict[str, Any]] = {
     "users": {"routes": ["/users"]},
@@ -195,7 +195,7 @@ def make_outcome(exchange: dict[str, Any], show_cookies: bool) -> Outcome:
     else:
         body = make_body(response.get("body")) or b""
     raw = [(name.encode(), value.encode("latin-1")) for name, value in fields(headers)]
-    return Response(response["status"], select_for_client(raw, show_cookies) or (), body)
+    return Response(response["status"], ClientFields(show_cookies).select(raw), body)
 
 
 def compare(expected: Any, actual: Any, where: str = "") -> list[str]:

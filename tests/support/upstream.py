@@ -21,6 +21,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Self, cast
+from urllib.parse import quote
 
 PATIENCE = 10.0
 """Seconds after which a test that waits for something that never comes is told so."""
@@ -195,7 +196,7 @@ def cut_request(received: bytes, connection: int, at_head: bool) -> tuple[Arriva
 
 
 class ScriptedUpstream:
-    """An upstream on a loopback port of its own, for the time of an `async with`.
+    """An upstream on a loopback port of its own, or on the unix socket at `path`, for the time of an `async with`.
 
     `on_connect(n)` may answer before anything was asked (close, reset, bytes). `answer_at_head` calls the script as soon as the
     head of a request is there; for tests where the body is not read. `connections` counts those ever accepted.
@@ -208,22 +209,33 @@ class ScriptedUpstream:
         on_connect: Callable[[int], Answer | None] = lambda _: None,
         answer_at_head: bool = False,
         tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        path: str | None = None,
     ) -> None:
         self.exchanges: list[Exchange] = []
         self.connections = 0
+        self.port = 0
+        self.url = ""
         self.open: set[Connection] = set()
         self.answer_at_head = answer_at_head
         self._script = script
         self._on_connect = on_connect
         self._tls = tls
+        self._host = host
+        self._path = path
         self._arrived = asyncio.Event()
         self._playing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0, ssl=self._tls)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        if self._path is not None:
+            self._server = await loop.create_unix_server(lambda: Connection(self), self._path)
+            self.port, self.url = 0, f"http+unix://{quote(self._path, safe='')}"
+            return self
+        self._server = await loop.create_server(lambda: Connection(self), self._host, 0, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = f"{'https' if self._tls else 'http'}://{host}:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

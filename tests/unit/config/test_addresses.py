@@ -14,6 +14,9 @@ from gateway.config.problems import Wrong
         ("http://[::1]:80", "http://[::1]:80"),
         ("http://user_service", "http://user_service"),
         ("http://10.0.0.1", "http://10.0.0.1"),
+        ("http+unix://%2Frun%2Fusers.sock", "http+unix://%2Frun%2Fusers.sock"),
+        ("http+unix://%2frun%2fUsers%20here.sock/", "http+unix://%2Frun%2FUsers%20here.sock"),
+        ("http+unix://" + "%2F" + 102 * "x", "http+unix://" + "%2F" + 102 * "x"),
     ],
 )
 def test_origins(written: str, origin: str) -> None:
@@ -41,6 +44,13 @@ def test_origins(written: str, origin: str) -> None:
         ("http://us\ters", "must be plain ASCII", ""),
         ("http://users\\@evil", "must be plain ASCII", ""),
         ("http://übers", "must be plain ASCII", ""),
+        ("http+unix:///run/users.sock", "must be http+unix:// and the percent-encoded path of a socket", ""),
+        ("http+unix://users.sock", "must be http+unix:// and the percent-encoded path of a socket", ""),
+        ("http+unix://%2Frun%2Fusers.sock/v1", "must be http+unix:// and the percent-encoded path of a socket", ""),
+        ("http+unix://%2Frun%2Fusers.sock?x", "must be http+unix:// and the percent-encoded path of a socket", ""),
+        ("http+unix://%2Frun%00", "must be http+unix:// and the percent-encoded path of a socket", ""),
+        ("http+unix:", "must be http+unix:// and the percent-encoded path of a socket", ""),
+        ("http+unix://" + "%2F" + 103 * "x", "must have a socket's path of at most 103 bytes", ""),
     ],
 )
 def test_what_is_not_an_origin(written: str, because: str, meant: str) -> None:
@@ -50,7 +60,9 @@ def test_what_is_not_an_origin(written: str, because: str, meant: str) -> None:
     assert refused.value.suggestion == meant
 
 
-@pytest.mark.parametrize("written", ["http://me:hush@users", "http://me:hush@users:x", "http://@users"])
+@pytest.mark.parametrize(
+    "written", ["http://me:hush@users", "http://me:hush@users:x", "http://@users", "http+unix://me:hush@%2Frun"]
+)
 def test_a_password_in_a_url_is_refused_and_not_shown(written: str) -> None:
     with pytest.raises(Wrong) as refused:
         read_origin(written)
@@ -64,6 +76,10 @@ def test_a_password_in_a_url_is_refused_and_not_shown(written: str) -> None:
 )
 def test_the_port_of_an_origin_follows_from_its_scheme(origin: str, parts: tuple[str, int]) -> None:
     assert split_origin(origin) == parts
+
+
+def test_a_unix_socket_has_neither_host_nor_port() -> None:
+    assert split_origin("http+unix://%2Frun%2Fusers.sock") is None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "::1", "localhost", "gateway.internal"])

@@ -116,6 +116,8 @@ def test_a_header_may_be_denied_to_batches_and_set() -> None:
     ("settings", "problems"),
     [
         ("url: 'http://a', routes: [/a], tls: {verify: true}", ["f:1:48: upstreams.a.tls needs an https url"]),
+        ("url: 'http+unix://%2Fa', routes: [/a], tls: {verify: true}", ["f:1:56: upstreams.a.tls needs an https url"]),
+        ("url: 'http+unix://%2Fa', routes: [/a]", []),
         (
             "url: 'https://a', routes: [/a], tls: {key: test_checks.py}",
             ['f:1:60: upstreams.a.tls.key needs tls.certificate beside it, got "test_checks.py"'],

@@ -90,7 +90,13 @@ def test_bounds(path: str, lowest: int, highest: int) -> None:
             Settings.model_validate({section: {name: refused}})
 
 
-@pytest.mark.parametrize("name", ["timeout", "connect_timeout"])
+@pytest.mark.parametrize(("written", "seconds"), [(None, None), ("250ms", 0.25), (2, 2.0)])
+def test_the_first_byte_has_a_time_of_its_own_only_where_one_is_given(written: object, seconds: float | None) -> None:
+    settings = settings_of(a={"url": "http://a", "routes": ["/"], "first_byte_timeout": written})
+    assert settings.upstreams["a"].first_byte_timeout == seconds
+
+
+@pytest.mark.parametrize("name", ["timeout", "connect_timeout", "first_byte_timeout", "max_age"])
 def test_a_timeout_of_zero_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="must be positive"):
         settings_of(a={"url": "http://a", "routes": ["/"], name: 0})

@@ -3,10 +3,14 @@
 import gzip
 import time
 import zlib
+from collections.abc import Callable
 
+import brotli
 import pytest
+from backports import zstd
 
 from gateway.messages import Reason
+from gateway.upstreams.codings import ACCEPTED
 from gateway.upstreams.decoding import Body, read_coding
 
 TEXT = b'{"id": 1, "name": "Ada"}' * 50
@@ -26,6 +30,13 @@ def deflate_raw(text: bytes) -> bytes:
     return deflater.compress(text) + deflater.flush()
 
 
+def make_wide_frame() -> bytes:
+    """A frame for which a decoder would have to keep 128 MiB."""
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: 27, zstd.CompressionParameter.content_size_flag: 0}
+    compressor = zstd.ZstdCompressor(options=options)
+    return compressor.compress(TEXT) + compressor.flush()
+
+
 @pytest.mark.parametrize(
     ("fields", "coding"),
     [
@@ -39,13 +50,23 @@ def deflate_raw(text: bytes) -> bytes:
         (["gzip, gzip"], None),
         (["gzip", "gzip"], None),
         (["gzip, deflate"], None),
-        (["br"], None),
-        (["zstd"], None),
+        (["br"], "br"),
+        (["ZSTD"], "zstd"),
+        (["br", "zstd"], None),
         (["aes128gcm"], None),
     ],
 )
 def test_one_known_coding_or_none(fields: list[str], coding: str | None) -> None:
     assert read_coding(fields) == coding
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd"])
+def test_a_coding_without_its_library_is_unknown(coding: str) -> None:
+    assert read_coding([coding], known={"gzip", "deflate"}) is None
+
+
+def test_what_is_known_is_offered() -> None:
+    assert ACCEPTED == "gzip, deflate, br, zstd"
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1 << 16])
@@ -57,14 +78,17 @@ def test_one_known_coding_or_none(fields: list[str], coding: str | None) -> None
         ("gzip", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:])),
         ("deflate", zlib.compress(TEXT)),
         ("deflate", deflate_raw(TEXT)),
+        ("br", brotli.compress(TEXT)),
+        ("zstd", zstd.compress(TEXT)),
+        ("zstd", zstd.compress(TEXT[:100]) + zstd.compress(TEXT[100:])),
     ],
-    ids=["identity", "gzip", "gzip of two members", "deflate", "deflate without a zlib header"],
+    ids=["identity", "gzip", "gzip of two members", "deflate", "deflate without a zlib header", "br", "zstd", "zstd twice"],
 )
 def test_whole_bodies_however_they_are_cut(coding: str, raw: bytes, piece: int) -> None:
     assert read(coding, raw, piece=piece) == TEXT
 
 
-@pytest.mark.parametrize("coding", ["identity", "gzip", "deflate"])
+@pytest.mark.parametrize("coding", ["identity", "gzip", "deflate", "br", "zstd"])
 def test_no_bytes_are_an_empty_body(coding: str) -> None:
     assert read(coding, b"") == b""
 
@@ -81,8 +105,32 @@ def test_no_bytes_are_an_empty_body(coding: str) -> None:
         ("deflate", zlib.compress(TEXT) + b"more"),
         ("deflate", deflate_raw(TEXT)[:-1]),
         ("gzip", gzip.compress(b"") * 65),
+        ("br", brotli.compress(TEXT)[:-1]),
+        ("br", brotli.compress(TEXT) + b"more"),
+        ("br", b"not brotli at all"),
+        ("zstd", zstd.compress(TEXT)[:-1]),
+        ("zstd", zstd.compress(TEXT) + b"more"),
+        ("zstd", b"not zstd at all"),
+        ("zstd", make_wide_frame()),
     ],
-    ids=["cut", "cut in the header", "bad", "trailing bytes", "checksum", "cut zlib", "trailing zlib", "cut raw", "65 members"],
+    ids=[
+        "cut",
+        "cut in the header",
+        "bad",
+        "trailing bytes",
+        "checksum",
+        "cut zlib",
+        "trailing zlib",
+        "cut raw",
+        "65 members",
+        "cut br",
+        "trailing br",
+        "bad br",
+        "cut zstd",
+        "trailing zstd",
+        "bad zstd",
+        "zstd that wants 128 MiB",
+    ],
 )
 def test_what_cannot_be_decoded_is_no_body(coding: str, raw: bytes) -> None:
     assert read(coding, raw) is Reason.UPSTREAM_ENCODING
@@ -90,7 +138,7 @@ def test_what_cannot_be_decoded_is_no_body(coding: str, raw: bytes) -> None:
 
 @pytest.mark.parametrize("piece", [1, 1 << 16])
 @pytest.mark.parametrize(("size", "fits"), [(999, True), (1000, True), (1001, False)])
-@pytest.mark.parametrize("form", ["identity", "gzip", "deflate", "raw deflate"])
+@pytest.mark.parametrize("form", ["identity", "gzip", "deflate", "raw deflate", "br", "zstd"])
 def test_the_limit_is_on_decoded_bytes(form: str, size: int, fits: bool, piece: int) -> None:
     text = b"x" * size
     raw = {
@@ -98,19 +146,28 @@ def test_the_limit_is_on_decoded_bytes(form: str, size: int, fits: bool, piece: 
         "gzip": gzip.compress(text),
         "deflate": zlib.compress(text),
         "raw deflate": deflate_raw(text),
+        "br": brotli.compress(text),
+        "zstd": zstd.compress(text),
     }[form]
     outcome = read(form.removeprefix("raw "), raw, limit=1000, piece=piece)
     assert outcome == (text if fits else Reason.UPSTREAM_TOO_LARGE)
 
 
-def test_a_bomb_costs_no_more_than_the_limit() -> None:
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_a_bomb_costs_no_more_than_the_limit(coding: str) -> None:
     limit = 4 << 20
-    bomb = gzip.compress(b"\0" * (200 << 20), compresslevel=9)
-    body = Body("gzip", limit)
+    zeros = b"\0" * (200 << 20)
+    compress: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": lambda text: gzip.compress(text, compresslevel=1),
+        "br": lambda text: bytes(brotli.compress(text, quality=1)),
+        "zstd": zstd.compress,
+    }
+    bomb = compress[coding](zeros)
+    body = Body(coding, limit)
     started = time.process_time()
     assert body.feed(bomb) is Reason.UPSTREAM_TOO_LARGE
     assert time.process_time() - started < 0.5  # 200 MiB would take longer; the limit takes about a hundredth
-    assert body._size == limit + 1
+    assert limit < body._size <= limit + (1 << 20)
 
 
 def test_received_bytes_count_too() -> None:

@@ -1,59 +1,87 @@
 """What was not answered is tried again, within the method's rights, the deadline and the budget."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
 import pytest
 
 from gateway.messages import Failure, Outcome, Reason, Request, Response
-from gateway.upstreams.attempt import Attempt, Progress
+from gateway.upstreams.attempt import Attempt, Progress, Ticket
 from gateway.upstreams.retries import BUDGET_FLOOR, Retries, may_try_again, pause_before
 from tests.support.clock import Clock
 
-ANSWERED = Attempt(Response(200, (), b"ok"), Progress.ANSWERED)
-REFUSED = Attempt(Failure(Reason.UPSTREAM_CONNECT, "refused"), Progress.NOTHING_SENT)
-UNKNOWN = Attempt(Failure(Reason.UPSTREAM_DNS, "unknown"), Progress.NOTHING_SENT)
-CLOSED = Attempt(Failure(Reason.UPSTREAM_CLOSED, "closed"), Progress.NOTHING_ANSWERED)
-CUT_SHORT = Attempt(Failure(Reason.UPSTREAM_CLOSED, "cut short"), Progress.ANSWERED)
+
+@dataclass
+class Tried:
+    """A try that has ended."""
+
+    outcome: Outcome
+    progress: Progress
+    following: Ticket | None = None
+
+    def cancel(self) -> None:
+        if self.following is not None:
+            self.following.cancel()
+
+
+ANSWERED = Tried(Response(200, (), b"ok"), Progress.ANSWERED)
+REFUSED = Tried(Failure(Reason.UPSTREAM_CONNECT, "refused"), Progress.NOTHING_SENT)
+UNKNOWN = Tried(Failure(Reason.UPSTREAM_DNS, "unknown"), Progress.NOTHING_SENT)
+CLOSED = Tried(Failure(Reason.UPSTREAM_CLOSED, "closed"), Progress.NOTHING_ANSWERED)
+NOT_ACCEPTED = Tried(Failure(Reason.UPSTREAM_CLOSED, "closed"), Progress.NOTHING_SENT)
+CUT_SHORT = Tried(Failure(Reason.UPSTREAM_CLOSED, "cut short"), Progress.ANSWERED)
 
 
 class Play:
-    """Retries over a transport whose attempts are listed; the last is repeated. Each takes `takes` seconds."""
+    """Retries over a transport whose tries are listed; the last is repeated. Each takes `takes` seconds."""
 
-    def __init__(self, *attempts: Attempt, times: int = 1, budget: float = 0.1, takes: float = 0.0) -> None:
+    def __init__(self, *tries: Tried, times: int = 1, budget: float = 0.1, takes: float = 0.0) -> None:
         self.clock = Clock()
         self.sent: list[float] = []
-        self._attempts = attempts
+        self._tries = tries
         self._takes = takes
-        self.retries = Retries(times=times, budget=budget, clock=self.clock, sleep=self.clock.sleep, random=lambda: 0.5)
-        self._send = self.retries.around(self._attempt)
+        self.retries = Retries(times=times, budget=budget, clock=self.clock, random=lambda: 0.5, later=self.clock.later)
+        self._start = self.retries.around(self._try)
 
-    async def _attempt(self, _: Request) -> Attempt:
+    def _try(self, _: Request, done: Callable[[Attempt], None]) -> Ticket:
         self.sent.append(self.clock.now)
-        self.clock.now += self._takes
-        return self._attempts[min(len(self.sent), len(self._attempts)) - 1]
+        tried = replace(self._tries[min(len(self.sent), len(self._tries)) - 1])
+        self.clock.later(self._takes, lambda: done(tried))
+        return tried
 
-    async def send(self, method: str = "GET", patience: float = 60.0) -> Outcome:
-        return await self._send(Request("users", method, "/", (), None, self.clock.now + patience))
+    def begin(self, method: str = "GET", patience: float = 60.0) -> tuple[Ticket, list[Outcome]]:
+        """Send; the ticket, and the outcome when there is one."""
+        outcomes: list[Outcome] = []
+        request = Request("users", method, "/", (), None, self.clock.now + patience)
+        return self._start(request, outcomes.append), outcomes
+
+    def send(self, method: str = "GET", patience: float = 60.0) -> Outcome:
+        _, outcomes = self.begin(method, patience)
+        self.clock.run()
+        (outcome,) = outcomes
+        return outcome
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
-async def test_an_idempotent_request_without_an_answer_is_sent_again(method: str) -> None:
+def test_an_idempotent_request_without_an_answer_is_sent_again(method: str) -> None:
     play = Play(CLOSED, ANSWERED)
-    assert await play.send(method) == ANSWERED.outcome
+    assert play.send(method) == ANSWERED.outcome
     assert len(play.sent) == 2
     assert play.retries.counts == {Reason.UPSTREAM_CLOSED: 1}
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-async def test_an_unsafe_request_that_may_have_arrived_is_never_sent_again(method: str) -> None:
+def test_an_unsafe_request_that_may_have_arrived_is_never_sent_again(method: str) -> None:
     play = Play(CLOSED, ANSWERED, times=5)
-    assert await play.send(method) == CLOSED.outcome
+    assert play.send(method) == CLOSED.outcome
     assert len(play.sent) == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-@pytest.mark.parametrize("attempt", [REFUSED, UNKNOWN])
-async def test_what_was_never_sent_is_tried_again_whatever_the_method(method: str, attempt: Attempt) -> None:
+@pytest.mark.parametrize("attempt", [REFUSED, UNKNOWN, NOT_ACCEPTED], ids=["refused", "unknown", "closed at once"])
+def test_what_was_never_sent_is_tried_again_whatever_the_method(method: str, attempt: Tried) -> None:
     play = Play(attempt, ANSWERED)
-    outcome = await play.send(method)
+    outcome = play.send(method)
     assert isinstance(outcome, Response)
     assert len(play.sent) == 2
 
@@ -61,53 +89,64 @@ async def test_what_was_never_sent_is_tried_again_whatever_the_method(method: st
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.UPSTREAM_CONNECT, Reason.UPSTREAM_DNS, Reason.UPSTREAM_CLOSED}))
 @pytest.mark.parametrize("progress", list(Progress))
 def test_no_other_failure_is_tried_again(reason: Reason, progress: Progress) -> None:
-    assert not may_try_again(Attempt(Failure(reason, "x"), progress), "GET")
+    assert not may_try_again(Failure(reason, "x"), progress, "GET")
 
 
-@pytest.mark.parametrize("attempt", [CUT_SHORT, ANSWERED, Attempt(Response(503, (), b""), Progress.ANSWERED)])
-def test_what_began_to_be_answered_is_not_tried_again(attempt: Attempt) -> None:
-    assert not may_try_again(attempt, "GET")
+@pytest.mark.parametrize("tried", [CUT_SHORT, ANSWERED, Tried(Response(503, (), b""), Progress.ANSWERED)])
+def test_what_began_to_be_answered_is_not_tried_again(tried: Tried) -> None:
+    play = Play(tried)
+    assert play.send() == tried.outcome
+    assert len(play.sent) == 1
+
+
+def test_cancelling_while_it_is_tried_again_cancels_that() -> None:
+    play = Play(REFUSED, ANSWERED, takes=1.0)
+    ticket, outcomes = play.begin()
+    play.clock.step()  # the first try has ended, and the second is to begin after a pause
+    ticket.cancel()
+    play.clock.run()
+    assert (outcomes, len(play.sent)) == ([], 1)
 
 
 @pytest.mark.parametrize(("times", "sent"), [(0, 1), (1, 2), (2, 3)])
-async def test_so_many_times_and_no_more(times: int, sent: int) -> None:
+def test_so_many_times_and_no_more(times: int, sent: int) -> None:
     play = Play(REFUSED, times=times)
-    outcome = await play.send()
+    outcome = play.send()
     assert isinstance(outcome, Failure)
     assert outcome.reason is Reason.UPSTREAM_CONNECT
     assert len(play.sent) == sent
 
 
-async def test_the_time_before_the_last_attempt_counts_as_queued() -> None:
+def test_the_time_before_the_last_attempt_counts_as_queued() -> None:
     play = Play(REFUSED, REFUSED, ANSWERED, times=2, takes=0.5)
-    outcome = await play.send()
+    outcome = play.send()
     assert outcome.queued == pytest.approx(2 * 0.5 + 0.025 + 0.05)
 
 
-async def test_no_retry_whose_pause_would_pass_the_deadline() -> None:
+def test_no_retry_whose_pause_would_pass_the_deadline() -> None:
     play = Play(REFUSED)
-    await play.send(patience=0.02)
+    play.send(patience=0.02)
     assert len(play.sent) == 1
 
 
-async def test_the_budget_allows_a_share_of_the_requests() -> None:
+def test_the_budget_allows_a_share_of_the_requests() -> None:
     play = Play(REFUSED, budget=0.1)
     for _ in range(1000):
-        await play.send()
+        play.send()
         play.clock.now = play.sent[0]  # all at one time, as far as the window can tell
     assert len(play.sent) == 1000 + 100
 
 
-async def test_a_quiet_upstream_has_a_few_retries_all_the_same() -> None:
+def test_a_quiet_upstream_has_a_few_retries_all_the_same() -> None:
     play = Play(REFUSED, budget=0.0)
     for _ in range(BUDGET_FLOOR + 5):
-        await play.send()
+        play.send()
     assert len(play.sent) == 2 * BUDGET_FLOOR + 5
 
 
-async def test_an_earlier_attempt_that_may_have_arrived_is_not_forgotten() -> None:
-    maybe = CLOSED._replace(outcome=Failure(Reason.UPSTREAM_CLOSED, "closed", maybe_processed=True))
-    outcome = await Play(maybe, REFUSED).send("PUT")
+def test_an_earlier_attempt_that_may_have_arrived_is_not_forgotten() -> None:
+    maybe = replace(CLOSED, outcome=Failure(Reason.UPSTREAM_CLOSED, "closed", maybe_processed=True))
+    outcome = Play(maybe, REFUSED).send("PUT")
     assert isinstance(outcome, Failure)
     assert (outcome.reason, outcome.maybe_processed) == (Reason.UPSTREAM_CONNECT, True)
 

@@ -1,37 +1,43 @@
 """The layers in their order, and the way to each upstream."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from gateway.config.settings import UpstreamSettings
-from gateway.messages import Failure, Outcome, Reason, Request, Response, Send
-from gateway.upstreams.attempt import Layer
+from gateway.messages import Failure, Outcome, Reason, Request, Response
+from gateway.upstreams.attempt import ENDED, Layer, Start, Ticket
 from gateway.upstreams.breaker import Circuit
 from gateway.upstreams.stack import Gauges, Upstreams, compose
 from tests.support.room import ask, begin, room_for
 from tests.support.upstream import ScriptedUpstream, close, refused_port, respond
 
 
-async def test_the_first_layer_is_the_outermost() -> None:
+def test_the_first_layer_is_the_outermost() -> None:
     way: list[str] = []
 
     def layer(name: str) -> Layer:
-        def around(send: Send) -> Send:
-            async def pass_on(request: Request) -> Outcome:
+        def around(start: Start) -> Start:
+            def pass_on(request: Request, done: Callable[[Outcome], None]) -> Ticket:
                 way.append(name)
-                return await send(request)
+                return start(request, done)
 
             return pass_on
 
         return around
 
-    async def answer(_: Request) -> Outcome:
+    def answer(_: Request, done: Callable[[Outcome], None]) -> Ticket:
         way.append("network")
-        return Response(200, (), b"")
+        done(OK)
+        return ENDED
 
-    await compose([layer("first"), layer("second")], answer)(Request("users", "GET", "/", (), None, 0.0))
-    assert way == ["first", "second", "network"]
+    outcomes: list[Outcome] = []
+    compose([layer("first"), layer("second")], answer)(Request("users", "GET", "/", (), None, 0.0), outcomes.append)
+    assert (way, outcomes) == (["first", "second", "network"], [OK])
+
+
+OK = Response(200, (), b"")
 
 
 async def test_each_request_goes_to_the_upstream_it_names() -> None:
@@ -51,11 +57,11 @@ async def test_gauges_show_what_is_in_flight_and_what_waits() -> None:
     async with ScriptedUpstream() as upstream, room_for(upstream.url, connections=2, queue=5) as room:
         tasks = [await begin(room, ask()) for _ in range(3)]
         await upstream.arrived(2)
-        assert room.gauges() == {"users": Gauges(2, 1, 2, Circuit.CLOSED, {})}
+        assert room.gauges() == {"users": Gauges(2, 1, 2, 0, Circuit.CLOSED, {})}
         for number in (1, 2, 3):
             (await upstream.arrived(number)).answer(respond(200))
         await asyncio.gather(*tasks)
-        assert room.gauges() == {"users": Gauges(0, 0, 2, Circuit.CLOSED, {})}
+        assert room.gauges() == {"users": Gauges(0, 0, 0, 2, Circuit.CLOSED, {})}
 
 
 async def test_retries_are_counted_by_what_went_wrong_before() -> None:
@@ -106,3 +112,56 @@ async def test_a_tls_file_that_cannot_be_used_is_named(setting: str) -> None:
     )
     with pytest.raises(ValueError, match=rf"upstreams.users.tls.{setting} '.*pyproject.toml' cannot be used: "):
         Upstreams({"users": settings}, 1, asyncio.get_running_loop().time)
+
+
+async def test_a_host_that_is_configured_is_what_requests_say() -> None:
+    async with (
+        ScriptedUpstream(lambda _: respond(200)) as upstream,
+        room_for(upstream.url, headers={"set": {"host": "users.test"}}) as room,
+    ):
+        await room.send(ask(headers=(("host", "users.test"),)))
+        assert upstream.arrivals[0].values("host") == ["users.test"]
+
+
+async def test_what_is_cancelled_at_the_top_is_closed_before_anybody_else_runs() -> None:
+    async with ScriptedUpstream() as upstream, room_for(upstream.url) as room:
+        sending = room.send(ask())
+        await upstream.arrived(1)
+        assert sending.cancel()
+        assert room.gauges()["users"].connections == 0
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert not sending.cancel()
+
+
+async def test_what_has_ended_is_not_cancelled() -> None:
+    async with ScriptedUpstream(lambda _: respond(200)) as upstream, room_for(upstream.url) as room:
+        sending = room.send(ask())
+        assert await sending == OK
+        assert not sending.cancel()
+        assert room.gauges()["users"].idle == 1
+
+
+async def test_cancelling_in_the_pause_before_a_retry_ends_it() -> None:
+    async with room_for(f"http://127.0.0.1:{refused_port()}", retries=10) as room:
+        sending = room.send(ask())
+        async with asyncio.timeout(5):
+            while not room.gauges()["users"].retries:  # noqa: ASYNC110  # a gauge tells nobody when it moves
+                await asyncio.sleep(0)
+        sending.cancel()
+        before = room.gauges()["users"].retries
+        await asyncio.wait([sending])
+        await asyncio.sleep(0.06)  # longer than the pause
+        assert room.gauges()["users"].retries == before
+
+
+async def test_no_task_and_no_timer_is_made_for_a_request_where_all_goes_well() -> None:
+    async with ScriptedUpstream(lambda _: respond(200)) as upstream, room_for(upstream.url) as room:
+        await room.send(ask())
+        loop, made = asyncio.get_running_loop(), []
+        loop.set_task_factory(lambda _, coroutine, **kinds: made.append(coroutine))  # type: ignore[arg-type]
+        timers = set(loop._scheduled)  # type: ignore[attr-defined]
+        for _ in range(5):
+            await room.send(ask())
+        assert (made, set(loop._scheduled) - timers) == ([], set())  # type: ignore[attr-defined]
+        loop.set_task_factory(None)

@@ -1,16 +1,19 @@
-"""What goes over the wire, and the private parts of aiohttp that the transport leans on."""
+"""What goes over the wire."""
 
-from typing import Any
-
-import aiohttp
 import pytest
-from aiohttp.client_proto import ResponseHandler
 
 from gateway import __version__
-from gateway.messages import Failure, Headers, Reason, Response
-from gateway.upstreams.session import CleanPool, Session
-from tests.support.room import ask, begin, room_for
+from gateway.messages import Failure, Headers, Reason, Request, Response
+from gateway.upstreams.wire.broken import Broken
+from gateway.upstreams.wire.head import HeadWriter
+from tests.support.room import ask, room_for
 from tests.support.upstream import Arrival, ScriptedUpstream, respond
+
+
+def write(method: str = "GET", target: str = "/", headers: Headers = (), body: bytes | None = None) -> str:
+    """The head as text."""
+    request = Request("users", method, target, headers, body, 0.0)
+    return HeadWriter("users:8080", reuse=True).write(request).decode("latin-1")
 
 
 async def arrival_of(method: str = "GET", target: str = "/", headers: Headers = (), body: bytes | None = None) -> Arrival:
@@ -29,11 +32,11 @@ async def test_nothing_is_sent_but_what_was_asked_and_this_hops_own_fields() -> 
                 "GET",
                 "/users/1",
                 (
-                    ("Host", f"127.0.0.1:{upstream.port}"),
+                    ("host", f"127.0.0.1:{upstream.port}"),
+                    ("accept-encoding", "gzip, deflate, br, zstd"),
+                    ("user-agent", f"batch-gateway/{__version__}"),
                     ("x-tenant", "a"),
                     ("accept", "text/plain"),
-                    ("user-agent", f"batch-gateway/{__version__}"),
-                    ("accept-encoding", "gzip, deflate"),
                 ),
                 b"",
                 connection=1,
@@ -88,6 +91,7 @@ async def test_a_field_with_several_lines_keeps_them() -> None:
         "/a/./b/../c",
         "/x?a=1&b=%26&c=+&d=%2B",
         "/x?a=b?c/d",
+        "/x?",
         "/x?q=%zz",
         "/x?url=http://u:p@evil.example/",
         "/@evil.example/",
@@ -104,12 +108,27 @@ async def test_targets_are_sent_byte_for_byte(target: str) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["", "x", "@127.0.0.1:1/x", ".evil.example/", ":81/x", "http://evil.example/", "/x#fragment", "?x", "/a\r\nX: y", "/a\tb"],
+    [
+        "",
+        "x",
+        "@127.0.0.1:1/x",
+        ".evil.example/",
+        ":81/x",
+        "http://evil.example/",
+        "/x#fragment",
+        "?x",
+        "/a\r\nX: y",
+        "/a\tb",
+        "/a b",
+        "/é",
+        "*",
+    ],
 )
 async def test_a_target_that_would_lead_elsewhere_connects_to_nothing(target: str) -> None:
     async with ScriptedUpstream(lambda _: respond(200)) as upstream, room_for(upstream.url) as room:
         outcome = await room.send(ask(target))
-        assert outcome == Failure(Reason.PATH_NOT_ALLOWED, f"the target would not reach users ({upstream.url}) as it is")
+        detail = f"users ({upstream.url}) was not sent the request: its target would not arrive as it is"
+        assert outcome == Failure(Reason.PATH_NOT_ALLOWED, detail)
         assert upstream.connections == 0
 
 
@@ -129,62 +148,38 @@ async def test_no_body_no_framing(method: str) -> None:
     assert (arrival.method, arrival.values("content-length"), arrival.values("content-type")) == (method, [], [])
 
 
-async def test_connections_are_kept_and_used_again() -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_methods_that_anticipate_content_say_that_there_is_none(method: str) -> None:
+    assert "\r\ncontent-length: 0\r\n" in write(method)
+
+
+def test_values_go_out_as_latin_1() -> None:
+    assert "\r\nx: aÿéb\r\n" in write(headers=(("x", "aÿéb"),))
+
+
+def test_without_fields_a_head_is_whole() -> None:
+    own = f"host: users:8080\r\naccept-encoding: gzip, deflate, br, zstd\r\nuser-agent: batch-gateway/{__version__}\r\n"
+    assert write() == f"GET / HTTP/1.1\r\n{own}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ((("x", "a\r\ny: b"),), "the value of a header would not stay on its line"),
+        ((("x y", "a"),), "the name of a header is not one"),
+        ((("x", "€"),), "the value of a header holds a character beyond latin-1"),
+        ((("x", "\ud800"),), "the value of a header holds a character beyond latin-1"),
+    ],
+    ids=["CRLF", "blank in a name", "beyond latin-1", "surrogate"],
+)
+async def test_a_header_that_cannot_be_sent_connects_to_nothing(headers: Headers, says: str) -> None:
     async with ScriptedUpstream(lambda _: respond(200)) as upstream, room_for(upstream.url) as room:
-        for _ in range(3):
-            await room.send(ask())
-        assert [arrival.connection for arrival in upstream.arrivals] == [1, 1, 1]
+        outcome = await room.send(ask(headers=headers))
+        assert outcome == Failure(Reason.INVALID_HEADER, f"users ({upstream.url}) was not sent the request: {says}")
+        assert upstream.connections == 0
 
 
-async def test_without_keepalive_each_connection_is_used_once() -> None:
-    async with ScriptedUpstream(lambda _: respond(200)) as upstream, room_for(upstream.url, keepalive=0) as room:
-        for _ in range(3):
-            await room.send(ask())
-        assert [(arrival.connection, arrival.header("connection")) for arrival in upstream.arrivals] == [
-            (1, "close"),
-            (2, "close"),
-            (3, "close"),
-        ]
-        assert room.gauges()["users"].connections == 0
-
-
-async def test_every_connection_in_flight_is_counted() -> None:
-    async with ScriptedUpstream() as upstream, room_for(upstream.url) as room:
-        tasks = [await begin(room, ask()) for _ in range(3)]
-        await upstream.arrived(3)
-        assert room.gauges()["users"].connections == 3
-        for exchange in upstream.exchanges:
-            exchange.answer(respond(200))
-        for task in tasks:
-            await task
-
-
-async def test_sending_before_the_start_is_a_bug() -> None:
-    session = Session("users", "http://127.0.0.1:1", limit=1, connect_timeout=1, keepalive=1, show_cookies=False)
-    with pytest.raises(RuntimeError, match=r"users \(http://127.0.0.1:1\) is used before start"):
-        await session.attempt(ask())
-
-
-class CountingPool(CleanPool):
-    """Counts how often aiohttp calls what CleanPool overrides."""
-
-    got = released = 0
-
-    async def _get(self, key: Any, traces: Any) -> Any:
-        self.got += 1
-        return await super()._get(key, traces)
-
-    def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        self.released += 1
-        super()._release(key, protocol, should_close=should_close)
-
-
-async def test_aiohttp_still_has_the_private_parts_that_are_overridden() -> None:
-    async with ScriptedUpstream(lambda _: respond(200)) as upstream:
-        pool = CountingPool()
-        async with aiohttp.ClientSession(connector=pool) as client:
-            assert client._retry_connection is True
-            async with client.get(upstream.url) as response:
-                assert response.connection is None or isinstance(response.connection.protocol, ResponseHandler)
-        assert (pool.got, pool.released) == (1, 1)
-    assert {"set_exception", "should_close", "abort"} <= set(dir(ResponseHandler))
+@pytest.mark.parametrize("method", ["", "get", "CONNECT", "TRACE", "G ET", "GET / HTTP/1.1\r\nx: y"])
+def test_other_methods_are_not_sent(method: str) -> None:
+    with pytest.raises(Broken):
+        write(method)
