@@ -37,9 +37,16 @@ test: setup setup-servers ## every check that needs Python only
 	$(BIN)/python -m pytest --ignore=tests/clients
 
 .PHONY: test-clients
-test-clients: setup ## the checks that need Prometheus; as root, installs its Debian package when missing
-	@command -v promtool >/dev/null || ! command -v apt-get >/dev/null || test "$$(id -u)" != 0 || .ci/install-packages prometheus
+test-clients: setup ## the checks that need Prometheus, nginx and Node; as root, installs Debian's packages when missing
+	@for pair in promtool:prometheus nginx:nginx node:nodejs; do command -v $${pair%:*} >/dev/null || \
+		! command -v apt-get >/dev/null || test "$$(id -u)" != 0 || .ci/install-packages $${pair#*:}; done
 	$(BIN)/python -m pytest tests/clients
+
+.PHONY: fuzz
+fuzz: interpreter ## feed invented answers to the upstream client for a minute (FUZZ_SECONDS=600 for ten)
+	@$(INSTALL) .venv-fuzz requirements/fuzz.txt
+	@mkdir -p .venv-fuzz/findings
+	@cd .venv-fuzz && bin/python ../tests/wire/fuzz_reader.py -max_total_time=$(or $(FUZZ_SECONDS),60) findings
 
 .PHONY: bench
 bench: setup ## measure what the gateway costs, beside its peers (BENCH=--help lists the options)
@@ -60,5 +67,5 @@ lock: interpreter ## resolve the dependencies anew into requirements/*.txt (LOCK
 
 .PHONY: clean
 clean: ## remove the environments and caches
-	rm -rf .venv .venv-lock .venv-servers .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-fuzz .venv-lock .venv-servers .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find gateway tests -name __pycache__ -type d -prune -exec rm -rf {} +
