@@ -69,16 +69,11 @@ async def test_a_body_is_sent_byte_for_byte_by_every_method_that_takes_one(gatew
     assert entry.body["headers"]["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate"])
-async def test_a_compressed_body_is_answered_decoded(gateway: Gateway, coding: str) -> None:
-    [entry] = await send(gateway, {"path": f"/{coding}"})
-    assert entry.body["gzipped" if coding == "gzip" else "deflated"] is True
+@pytest.mark.parametrize(("path", "flag"), [("/gzip", "gzipped"), ("/deflate", "deflated"), ("/brotli", "brotli")])
+async def test_a_compressed_body_is_answered_decoded(gateway: Gateway, path: str, flag: str) -> None:
+    [entry] = await send(gateway, {"path": path})
+    assert entry.body[flag] is True
     assert "content-encoding" not in entry.headers
-
-
-async def test_a_coding_we_did_not_ask_for_is_a_failure_of_the_upstream(gateway: Gateway) -> None:
-    [entry] = await send(gateway, {"path": "/brotli"})
-    assert (entry.status, entry.reason) == (502, "upstream-encoding")
 
 
 async def test_a_drip_arrives_whole_and_one_that_takes_too_long_does_not(gateway: Gateway) -> None:
