@@ -241,7 +241,8 @@ class Pool:
     def _sweep(self, now: float) -> float:
         """End what is over; when to come again."""
         self._close_stale(now)
-        for exchange in self._exchanges():
+        late = [exchange for exchange in self._exchanges() if exchange.until <= now]
+        for exchange in sorted(late, key=lambda exchange: exchange.until):
             exchange.look(now)
         return min(
             min([exchange.until for exchange in self._exchanges()], default=math.inf),

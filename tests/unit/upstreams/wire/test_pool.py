@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
+from gateway.config.settings import UpstreamSettings
 from gateway.messages import Failure, Reason, Response
 from gateway.upstreams.sending import Sending
 from gateway.upstreams.stack import Upstreams
 from gateway.upstreams.wire.dial import Address
 from gateway.upstreams.wire.pool import Pool, Terms
+from tests.support.clock import Clock
 from tests.support.room import ask, begin, room_for
 from tests.support.upstream import Answer, ScriptedUpstream, respond
 
@@ -137,6 +139,17 @@ async def test_each_of_many_deadlines_is_kept() -> None:
         assert ended == sorted(patience)
 
 
+async def test_the_deadline_of_a_request_on_a_kept_connection_is_kept() -> None:
+    async with stage_with() as stage:
+        warm = stage.room.send(ask())
+        await stage.answer(1)
+        await warm
+        async with asyncio.timeout(2):  # the timer was set for the first one's, in five seconds
+            outcome = await stage.room.send(ask(patience=0.02))
+        assert reason_of(outcome) is Reason.UPSTREAM_TIMEOUT
+        assert stage.upstream.connections == 1
+
+
 # cancelling
 
 
@@ -248,6 +261,29 @@ async def test_an_old_connection_is_closed_although_it_is_used() -> None:
         assert stage.room.gauges()["users"].connections == 0
 
 
+async def test_an_old_connection_does_not_take_the_next_that_waits() -> None:
+    async with stage_with(max_age=0.05, connections=1) as stage:
+        sendings = await stage.ask(2)
+        await asyncio.sleep(0.06)  # until it is too old
+        await stage.answer(1)
+        await stage.answer(2)
+        await asyncio.gather(*sendings)
+        assert [arrival.connection for arrival in stage.upstream.arrivals] == [1, 2]
+
+
+async def test_a_connection_that_has_idled_too_long_is_not_used_although_no_timer_has_closed_it_yet() -> None:
+    clock = Clock(asyncio.get_running_loop().time())
+    settings = {"routes": ["/"], "connections": 1, "retries": 0}
+    async with ScriptedUpstream(lambda _: respond(200)) as upstream:
+        room = Upstreams({"users": UpstreamSettings.model_validate({"url": upstream.url, **settings})}, 1 << 20, clock)
+        await room.start()
+        for _ in range(2):
+            await room.send(ask(patience=60))
+            clock.now += 11
+        await room.close()
+        assert [arrival.connection for arrival in upstream.arrivals] == [1, 2]
+
+
 async def test_an_idle_connection_is_closed_when_it_is_too_old() -> None:
     async with stage_with(max_age=0.05, keepalive=60) as stage:
         sending = stage.room.send(ask())
@@ -285,6 +321,21 @@ async def test_a_first_byte_in_time_does_not_move_the_deadline() -> None:
 
 
 # beginning and end
+
+
+async def test_a_connection_that_is_closed_as_soon_as_it_is_made_is_not_made_again_and_again() -> None:
+    made: list[asyncio.Protocol] = []
+
+    async def connect_and_close(make_protocol: Callable[[], asyncio.Protocol], _: str) -> None:
+        made.append(make_protocol())
+        made[-1].connection_lost(None)
+
+    asyncio.get_running_loop().create_unix_connection = connect_and_close  # type: ignore[method-assign, assignment]
+    async with room_for("http+unix://%2Fusers.sock") as room:
+        outcome = await room.send(ask(method="POST"))
+        what = "users (http+unix://%2Fusers.sock) closed the connection without an answer"
+        assert outcome == Failure(Reason.UPSTREAM_CLOSED, what, maybe_processed=False)
+        assert len(made) == 1
 
 
 async def test_sending_before_the_start_is_a_bug() -> None:
