@@ -63,12 +63,8 @@ def _spell(entry: Entry, flavour: Flavour, show_headers: bool) -> dict[str, Any]
     spelled["status"] = entry.status
     if show_headers and entry.headers:
         spelled["headers"] = _joined(entry.headers)
-    content = entry.content
-    if content is not None:
-        if content.kind is Kind.JSON:
-            spelled["body"] = fragment(content.body)
-        else:
-            _put_body(spelled, content)
+    if entry.content is not None:
+        _put_body(spelled, entry.content)
     if flavour.text_durations:
         spelled["duration"] = str(round(entry.duration or 0))
     elif entry.duration is not None:
