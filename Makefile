@@ -24,6 +24,11 @@ setup: interpreter ## set up .venv; does nothing when it is up to date
 setup-servers: interpreter ## set up .venv-servers, the third-party services that the tests stand in front of
 	@$(INSTALL) .venv-servers requirements/servers.txt
 
+.PHONY: compiled
+compiled: interpreter ## set up .venv-compiled, where the hot path is compiled to C; needs a C compiler and Python's headers
+	@$(INSTALL) .venv-compiled requirements/development.txt
+	@.venv-compiled/bin/python requirements/compile.py
+
 .PHONY: run
 run: setup ## serve on 127.0.0.1:8080 with demo services beside it, and send an example batch
 	@exec $(BIN)/python -m gateway demo
@@ -35,6 +40,13 @@ test: setup setup-servers ## every check that needs Python only
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --ignore=tests/clients
+
+.PHONY: test-compiled
+test-compiled: compiled setup-servers ## the tests of behaviour once more, against the compiled gateway
+	@.venv-compiled/bin/gateway version | grep compiled
+	@rm -rf .venv-compiled/tree && mkdir .venv-compiled/tree
+	@cp -R $(filter-out gateway,$(wildcard *)) .venv-compiled/tree && ln -s ../../.venv-servers .venv-compiled/tree/.venv-servers
+	cd .venv-compiled/tree && ../bin/python -m pytest --ignore=tests/clients --ignore=tests/architecture
 
 .PHONY: test-clients
 test-clients: setup ## the checks that need Prometheus, nginx and Node; as root, installs Debian's packages when missing
@@ -67,5 +79,5 @@ lock: interpreter ## resolve the dependencies anew into requirements/*.txt (LOCK
 
 .PHONY: clean
 clean: ## remove the environments and caches
-	rm -rf .venv .venv-fuzz .venv-lock .venv-servers .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-compiled .venv-fuzz .venv-lock .venv-servers .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find gateway tests -name __pycache__ -type d -prune -exec rm -rf {} +

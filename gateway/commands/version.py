@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from gateway import __version__
+from gateway.execution import dispatch
 
 LIBRARIES = ("aiohttp", "jsonpath-ng", "msgspec", "orjson", "prometheus-client", "pydantic", "PyYAML", "structlog", "uvloop")
 
@@ -34,8 +35,12 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def read_versions() -> dict[str, str]:
-    """Version by name, the gateway's own first; a library that is not installed is left out."""
+    """Version by name, the gateway's own first; a library that is not installed is left out.
+
+    `hot-path` is "python", or "compiled" where `make compiled` has turned it into C.
+    """
     versions = {"gateway": __version__, "python": platform.python_version()}
+    versions["hot-path"] = "python" if dispatch.__file__.endswith(".py") else "compiled"
     for library in LIBRARIES:
         try:
             versions[library] = version(library)

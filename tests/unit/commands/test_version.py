@@ -20,6 +20,7 @@ def test_versions_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     versions = json.loads(capsys.readouterr().out)
     assert (versions["gateway"], versions["python"]) == (__version__, platform.python_version())
     assert versions["aiohttp"]
+    assert versions["hot-path"] in {"python", "compiled"}
 
 
 def test_the_usual_option_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
