@@ -6,7 +6,6 @@ Dialects call this once per field; behind it the types say what is true and noth
 import codecs
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
 
 from gateway.batch.content import CHARSETS
 from gateway.batch.headers import BadHeader, check_name, check_value, shorten
@@ -219,9 +218,15 @@ def _may_hold_reference(text: bytes) -> bool:
 def _joined(parts: list[bytes | Hole]) -> JsonParts:
     """The parts with neighbouring texts as one."""
     joined: list[bytes | Hole] = []
-    for is_text, run in groupby(parts, lambda part: isinstance(part, bytes)):
-        if is_text:
-            joined.append(b"".join(part for part in run if isinstance(part, bytes)))
-        else:
-            joined.extend(run)
+    texts: list[bytes] = []
+    for part in parts:
+        if isinstance(part, bytes):
+            texts.append(part)
+            continue
+        if texts:
+            joined.append(b"".join(texts))
+            texts.clear()
+        joined.append(part)
+    if texts:
+        joined.append(b"".join(texts))
     return tuple(joined)

@@ -29,9 +29,12 @@ class TooManyVisits(Exception):
     """Walking the path would look at more of the document than allowed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PathRules:
-    """What a JSONPath may cost and contain. `length` is characters, `segments` the steps after `$`."""
+    """What a JSONPath may cost and contain. `length` is characters, `segments` the steps after `$`.
+
+    Compared by identity, which makes it cheap as a key of what was compiled under it: there is one per configuration.
+    """
 
     length: int = 256
     segments: int = 16
@@ -41,14 +44,21 @@ class PathRules:
 
 @dataclass(frozen=True, slots=True)
 class JsonPath:
-    """A compiled JSONPath. Singular: it names one place, so it yields one value or none; any other yields a list."""
+    """A compiled JSONPath. Singular: it names one place, so it yields one value or none; any other yields a list.
+
+    `keys` are the names and indexes that a singular path goes through.
+    """
 
     text: str
     singular: bool
     steps: tuple[Step, ...]
+    keys: tuple[str | int, ...] = ()
 
     def find(self, node: Node, visits: int) -> list[Node]:
         """The values at this path, in document order; TooManyVisits once more than `visits` values were looked at."""
+        if self.singular:
+            one = self.find_one(node, visits)
+            return [] if one is None else [one]
         found = [node]
         for step in self.steps:
             reached: list[Node] = []
@@ -62,13 +72,25 @@ class JsonPath:
             found = reached
         return found
 
+    def find_one(self, node: Node, visits: int) -> Node | None:
+        """The value at a singular path, or None; TooManyVisits as above."""
+        for key in self.keys:
+            found = node.member(key) if isinstance(key, str) else node.element(key)
+            if found is None:
+                return None
+            visits -= 1
+            if visits < 0:
+                raise TooManyVisits
+            node = found
+        return node
+
     def starts_with_wildcard(self) -> bool:
         """Whether the first step takes every child, as in `$[*].id`."""
         return bool(self.steps) and isinstance(self.steps[0], _Every)
 
     def after_first(self) -> "JsonPath":
         """The rest of the path, to be applied to each value of its first step."""
-        return JsonPath(self.text, all(_is_singular(step) for step in self.steps[1:]), self.steps[1:])
+        return _path_of(self.text, self.steps[1:])
 
 
 _SEEN = Node(b"null")
@@ -90,7 +112,13 @@ def compile_path(text: str, rules: PathRules) -> JsonPath:
         raise BadJsonPath("the JSONPath is nested too deeply") from None
     if len(steps) > rules.segments:
         raise BadJsonPath(f"a JSONPath may have {rules.segments} segments, this one has {len(steps)}")
-    return JsonPath(text, all(_is_singular(step) for step in steps), steps)
+    return _path_of(text, steps)
+
+
+def _path_of(text: str, steps: tuple[Step, ...]) -> JsonPath:
+    keys = [step.name if isinstance(step, _Field) else step.index for step in steps if isinstance(step, _Field | _Element)]
+    singular = len(keys) == len(steps)
+    return JsonPath(text, singular, steps, tuple(keys) if singular else ())
 
 
 def _parse(text: str, rules: PathRules) -> JSONPath:
@@ -175,10 +203,6 @@ def _is_plain_target(target: Any) -> bool:
             return True
         case _:
             return False
-
-
-def _is_singular(step: Step) -> bool:
-    return isinstance(step, _Field | _Element)
 
 
 @dataclass(frozen=True, slots=True)

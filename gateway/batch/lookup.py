@@ -6,7 +6,7 @@ from gateway.batch.limits import Limits
 from gateway.batch.reference import Reference, Source
 from gateway.batch.results import Result
 from gateway.batch.template import Resolve, Unfillable
-from gateway.jsontext import Node, dump
+from gateway.jsontext import Node, Record, dump
 from gateway.messages import Reason, Response
 
 TOO_DEEP = "the value is nested too deeply to be read"
@@ -19,36 +19,24 @@ class Lookup:
         self._names = names
         self._results = results
         self._limits = limits
-        self._documents: dict[int, Node | None] = {}
+        self._documents: dict[int, Node] = {}
 
     def resolve(self, reference: Reference) -> bytes:
         """The value of a reference to another operation, as JSON text. Unfillable if it has none or it is too large."""
         index = self._names[reference.name]
         result = self._results[index]
-        match reference.source:
-            case Source.STATUS if result is not None:
-                return str(result.status).encode()
-            case Source.HEADER:
-                return self._header(reference, result)
-            case Source.RESULT if reference.path is not None:
-                return self._value(reference, reference.path, self._document(reference, index, result))
-            case _:
-                raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} has no value")
+        # Told apart by what they have: under Python 3.11 naming a member of an enum is a function call, here one per value.
+        if reference.path is not None:
+            return self.value(reference, reference.path, self._document(reference, index, result))
+        if reference.field:
+            return self._header(reference, result)
+        if result is None:
+            raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} has no value")
+        return str(result.status).encode()
 
     def resolve_for(self, item: Node, index: int) -> Resolve:
         """`resolve` for one forEach child, whose `${item…}` and `${index}` have values too."""
-
-        def resolve(reference: Reference) -> bytes:
-            match reference.source:
-                case Source.INDEX:
-                    return str(index).encode()
-                case Source.ITEM:
-                    path = reference.path
-                    return self._bounded(reference, item.text()) if path is None else self._value(reference, path, item)
-                case _:
-                    return self.resolve(reference)
-
-        return resolve
+        return _ForItem(self, item, index).resolve
 
     def items(self, reference: Reference) -> list[Node]:
         """The list a forEach goes over. Unfillable if there is none."""
@@ -64,41 +52,54 @@ class Lookup:
             raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} {what}")
         return list(found[0].children())
 
+    def value(self, reference: Reference, path: JsonPath, document: Node) -> bytes:
+        """What a reference finds in a document, as JSON text: a value, or a list where the path names more than one place."""
+        if not path.singular:
+            return self._list(reference, self._find(reference, path, document))
+        try:
+            found = path.find_one(document, self._limits.value_visits)
+        except (TooManyVisits, RecursionError) as error:
+            raise self._too_costly(reference, error) from None
+        if found is None:
+            raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference}: there is nothing at {path.text}")
+        return self.bounded(reference, found.text())
+
+    def _list(self, reference: Reference, found: list[Node]) -> bytes:
+        # Measured before it is put together: a path may match the same large value hundreds of times.
+        size = sum([node.size() + 1 for node in found]) + 1
+        if size > self._limits.value:
+            raise self._too_large(reference, size)
+        return self.bounded(reference, b"[" + b",".join([node.text() for node in found]) + b"]")
+
+    def bounded(self, reference: Reference, value: bytes) -> bytes:
+        """`value`; Unfillable if it is larger than a value may be."""
+        if len(value) > self._limits.value:
+            raise self._too_large(reference, len(value))
+        return value
+
     def _header(self, reference: Reference, result: Result | None) -> bytes:
         if result is not None and isinstance(result.outcome, Response) and result.items is None:
             value = header(result.outcome.headers, reference.field)
             if value is not None:
-                return self._bounded(reference, dump(value))
+                return self.bounded(reference, dump(value))
         raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference}: {reference.name} has answered no such header")
 
     def _document(self, reference: Reference, index: int, result: Result | None) -> Node:
-        if index not in self._documents:
-            self._documents[index] = _document(result)
-        document = self._documents[index]
+        document = self._documents.get(index)
         if document is None:
-            raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference}: {reference.name} has no JSON body")
+            document = _document(result)
+            if document is None:
+                raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference}: {reference.name} has no JSON body")
+            self._documents[index] = document
         return document
-
-    def _value(self, reference: Reference, path: JsonPath, document: Node) -> bytes:
-        found = self._find(reference, path, document)
-        if path.singular:
-            if not found:
-                raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference}: there is nothing at {path.text}")
-            return self._bounded(reference, found[0].text())
-        # Measured before it is put together: a path may match the same large value hundreds of times.
-        self._check_size(reference, sum(node.size() + 1 for node in found) + 1)
-        return self._bounded(reference, b"[" + b",".join(node.text() for node in found) + b"]")
 
     def _find(self, reference: Reference, path: JsonPath, document: Node) -> list[Node]:
         try:
             found = self._find_keeping_places(path, document) if isinstance(document, _Items) else None
             if found is None:
                 found = path.find(document, self._limits.value_visits)
-        except TooManyVisits:
-            detail = f"{reference} looks at more than {self._limits.value_visits} values"
-            raise Unfillable(Reason.REFERENCE_TOO_LARGE, detail) from None
-        except RecursionError:
-            raise Unfillable(Reason.REFERENCE_TOO_LARGE, f"{reference}: {TOO_DEEP}") from None
+        except (TooManyVisits, RecursionError) as error:
+            raise self._too_costly(reference, error) from None
         if len(found) > self._limits.value_matches:
             detail = f"{reference} matches {len(found)} values, {self._limits.value_matches} are allowed"
             raise Unfillable(Reason.REFERENCE_TOO_LARGE, detail)
@@ -111,17 +112,35 @@ class Lookup:
         rest = path.after_first()
         if not rest.singular:
             return None
-        found = [rest.find(child, self._limits.value_visits) for child in document.children()]
-        return [values[0] if values else _NULL for values in found]
+        found = [rest.find_one(child, self._limits.value_visits) for child in document.children()]
+        return [_NULL if value is None else value for value in found]
 
-    def _bounded(self, reference: Reference, value: bytes) -> bytes:
-        self._check_size(reference, len(value))
-        return value
+    def _too_large(self, reference: Reference, size: int) -> Unfillable:
+        detail = f"{reference} is {size} bytes long, {self._limits.value} are allowed"
+        return Unfillable(Reason.REFERENCE_TOO_LARGE, detail)
 
-    def _check_size(self, reference: Reference, size: int) -> None:
-        if size > self._limits.value:
-            detail = f"{reference} is {size} bytes long, {self._limits.value} are allowed"
-            raise Unfillable(Reason.REFERENCE_TOO_LARGE, detail)
+    def _too_costly(self, reference: Reference, error: Exception) -> Unfillable:
+        visits = isinstance(error, TooManyVisits)
+        detail = f"{reference} looks at more than {self._limits.value_visits} values" if visits else f"{reference}: {TOO_DEEP}"
+        return Unfillable(Reason.REFERENCE_TOO_LARGE, detail)
+
+
+class _ForItem(Record, frozen=True):
+    """The references of one forEach child."""
+
+    lookup: Lookup
+    item: Node
+    index: int
+
+    def resolve(self, reference: Reference) -> bytes:
+        """The value of a reference, as JSON text."""
+        if reference.name:
+            return self.lookup.resolve(reference)
+        if reference.path is not None:
+            return self.lookup.value(reference, reference.path, self.item)
+        if reference.source is Source.ITEM:
+            return self.lookup.bounded(reference, self.item.text())
+        return str(self.index).encode()
 
 
 class _Items(Node):

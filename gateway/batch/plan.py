@@ -72,6 +72,7 @@ class Planning:
                 followers=tuple(followers[index]),
                 nested=tuple(self.nested[index]),
                 stage=stages[index],
+                settled=bool(operation.references) and not self.routes.has_below(fixed_path(operation.target)),
             )
             for index, (operation, route) in enumerate(zip(self.operations, chosen, strict=True))
             if route is not None

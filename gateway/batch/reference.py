@@ -7,6 +7,7 @@ The scanner splits a text into what is literal and what is a reference. A refere
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from gateway.batch.jsonpath import BadJsonPath, JsonPath, PathRules, compile_path
 
@@ -15,6 +16,15 @@ FORBIDDEN_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 """Names that would reach into a JavaScript client's objects."""
 
 _OPENING = re.compile(r"\$\$\{|\$\{(?:(result|status|header)=|(item)|(index)\})")
+_CLOSING = re.compile(
+    r"""[^:}]*+(?::(?:[^'"}]++|'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+")*+)?}""",
+    re.DOTALL,
+)
+"""The rest of a reference. Quotes count from the first colon on: before it stands a name, which may hold an apostrophe."""
+
+_LONGEST_KEPT = 512
+"""Characters of a text that is kept once scanned, so that no client can fill the memory with long ones."""
+
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -30,7 +40,10 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A place in another operation's answer, or in the forEach item at hand. `field` is a lower-case header name."""
+    """A place in another operation's answer, or in the forEach item at hand. `field` is a lower-case header name.
+
+    What reads an answer has the name of its operation, RESULT a path and HEADER a field; ITEM may have a path.
+    """
 
     source: Source
     name: str = ""
@@ -39,7 +52,7 @@ class Reference:
 
     def is_of_item(self) -> bool:
         """Whether it reads the forEach item or its index rather than another operation."""
-        return self.source in (Source.ITEM, Source.INDEX)
+        return not self.name
 
     def __str__(self) -> str:
         match self.source:
@@ -72,6 +85,16 @@ def scan(text: str, rules: PathRules, most: int) -> Parts:
 
     After `most` references the rest counts as literal: reading a path costs, and a text that holds so many is refused anyway.
     """
+    # Templates are the same in each batch of a client, so those that are short are kept.
+    return _scan_once(text, rules, most) if len(text) <= _LONGEST_KEPT else _scan(text, rules, most)
+
+
+@lru_cache(maxsize=1024)
+def _scan_once(text: str, rules: PathRules, most: int) -> Parts:
+    return _scan(text, rules, most)
+
+
+def _scan(text: str, rules: PathRules, most: int) -> Parts:
     parts: list[str | Reference] = []
     literal = ""
     at = 0
@@ -95,26 +118,11 @@ def scan(text: str, rules: PathRules, most: int) -> Parts:
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the reference ends. Quotes count from the first colon on: before it stands a name, which may hold an apostrophe."""
-    in_path = False
-    quote = ""
-    escaped = False
-    for at in range(start + 2, len(text)):
-        character = text[at]
-        if quote:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == quote:
-                quote = ""
-        elif character == ":":
-            in_path = True
-        elif in_path and character in "'\"":
-            quote = character
-        elif character == "}":
-            return at
-    raise BadReference(f"column {start + 1}: the reference has no closing }}")
+    """Where the reference ends."""
+    rest = _CLOSING.match(text, start + 2)
+    if rest is None:
+        raise BadReference(f"column {start + 1}: the reference has no closing }}")
+    return rest.end() - 1
 
 
 def _read(inner: str, column: int, rules: PathRules) -> Reference:

@@ -45,6 +45,7 @@ class RouteTable:
         for route in routes:
             prefix = comparable(route.prefix).rstrip("/")
             self._by_prefix[prefix] = (*self._by_prefix.get(prefix, ()), route)
+        self._above = frozenset([above for prefix in self._by_prefix for above in _all_above(prefix)])
 
     def look_up(self, path: str, upstream: str | None = None) -> tuple[Route, ...]:
         """The routes of `path` (no query) with the longest prefix that ends at a segment boundary; of `upstream` if given.
@@ -59,3 +60,16 @@ class RouteTable:
             if routes or not prefix:
                 return routes
             prefix = prefix[: prefix.rfind("/")]
+
+    def has_below(self, path: str) -> bool:
+        """Whether some route's prefix begins with `path`, whole segments, and goes on.
+
+        If none does, whatever stands in further segments leads where `path` leads: each segment is read by itself.
+        """
+        return comparable(path).rstrip("/") in self._above
+
+
+def _all_above(prefix: str) -> list[str]:
+    """What a prefix begins with: `/a` and the empty one for `/a/b`."""
+    segments = prefix.split("/")
+    return ["/".join(segments[:count]) for count in range(1, len(segments))]

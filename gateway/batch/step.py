@@ -11,6 +11,7 @@ class Step(Record, frozen=True):
 
     `needs` must have succeeded and `after` must have ended before it is sent; `followers` wait for it. `headers` are the
     envelope's changes, then the operation's. `stage` is the longest way from a step that waits for nothing, from 1.
+    `settled`: nothing that fills the references in its path can lead it to another route, so none is looked up again.
     """
 
     index: int
@@ -22,6 +23,7 @@ class Step(Record, frozen=True):
     followers: tuple[int, ...] = ()
     nested: tuple[int, ...] = ()
     stage: int = 1
+    settled: bool = False
 
 
 class Plan(Record, frozen=True):

@@ -50,6 +50,8 @@ def comparable(path: str) -> str:
 
     Unreserved characters decoded, other hexadecimal digits in upper case (RFC 3986 section 6.2.2), path parameters gone.
     """
+    if "%" not in path and ";" not in path and path.isascii():
+        return path
     path = encode_literal(path)
     if ";" in path:
         path = _PARAMETERS.sub("", path)
@@ -66,7 +68,7 @@ def check_path_value(value: str) -> None:
         raise BadTarget("a value in a path may not be empty")
     if value in (".", ".."):
         raise BadTarget(f"a value in a path may not be {value!r}: it would change which path is asked for")
-    if _CONTROL.search(value):
+    if not value.isprintable() and _CONTROL.search(value):
         raise BadTarget("a value in a path may not hold control characters")
 
 

@@ -37,6 +37,9 @@ class Hole:
 
 JsonParts = tuple[bytes | Hole, ...]
 
+_TEXTLESS = {b"n": "null", b"{": "an object", b"[": "a list in a list"}
+"""What has no text, by the byte that its JSON begins with."""
+
 
 def literal(parts: Parts) -> str | None:
     """The text of a template without references, else None."""
@@ -53,11 +56,13 @@ def fill_target(parts: Parts, resolve: Resolve, limits: Limits) -> str:
     try:
         for part in parts:
             if isinstance(part, str):
-                filled += encode_literal(part)
+                filled += part if part.isascii() else encode_literal(part)
                 in_query = in_query or "?" in part
             else:
                 filled += _target_value(part, resolve, in_query)
-        check_path(filled.partition("?")[0])
+        # A target and values that were each checked cannot make either; it is looked for because that costs next to nothing.
+        if "//" in filled or "/." in filled:
+            check_path(filled.partition("?")[0])
     except BadTarget as error:
         raise Unfillable(Reason.PATH_NOT_ALLOWED, str(error)) from None
     if len(filled) > limits.target:
@@ -67,11 +72,19 @@ def fill_target(parts: Parts, resolve: Resolve, limits: Limits) -> str:
 
 
 def _target_value(reference: Reference, resolve: Resolve, in_query: bool) -> str:
-    texts = texts_of(resolve(reference), reference)
+    value = resolve(reference)
+    # Most values are whole numbers: neither empty nor dots, and nothing in them to encode.
+    if value.isdigit():
+        return value.decode()
+    if value[:1] != b"[":
+        return _in_target(_text_of(value, reference), in_query)
+    return ",".join([_in_target(text, in_query) for text in texts_of(value, reference)])
+
+
+def _in_target(text: str, in_query: bool) -> str:
     if not in_query:
-        for text in texts:
-            check_path_value(text)
-    return ",".join(map(encode_value, texts))
+        check_path_value(text)
+    return encode_value(text)
 
 
 def fill_header(parts: Parts, resolve: Resolve, limits: Limits) -> str:
@@ -113,12 +126,11 @@ def texts_of(value: bytes, reference: Reference) -> list[str]:
 
 
 def _text_of(value: bytes, reference: Reference) -> str:
-    match value[:1]:
-        case b'"':
-            text: str = load(value)
-            return text
-        case b"n" | b"{" | b"[":
-            what = {b"n": "null", b"{": "an object", b"[": "a list in a list"}[value[:1]]
-            raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} is {what}, which has no text")
-        case _:
-            return value.decode()
+    opening = value[:1]
+    if opening == b'"':
+        text: str = load(value)
+        return text
+    textless = _TEXTLESS.get(opening)
+    if textless is not None:
+        raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} is {textless}, which has no text")
+    return value.decode()

@@ -148,7 +148,9 @@ def test_length_and_segments_are_limited(rules: PathRules, path: str, accepted: 
             compile_path(path, rules)
 
 
-@pytest.mark.parametrize(("path", "visits"), [("$[*]", 3), ("$[0:2]", 2), ("$[*].a", 6), ("$..a", 10), ("$[?(@.a == 1)]", 3)])
+@pytest.mark.parametrize(
+    ("path", "visits"), [("$[0].a", 2), ("$[*]", 3), ("$[0:2]", 2), ("$[*].a", 6), ("$..a", 10), ("$[?(@.a == 1)]", 3)]
+)
 def test_the_walk_ends_at_its_limit(path: str, visits: int) -> None:
     compiled, document = compile_path(path, ALL), Node(b'[{"a":1},{"a":2},{"a":3}]')
     compiled.find(document, visits)
