@@ -1,6 +1,7 @@
 """The body of a request: what it may be, how much of it, and out of its content encoding. Pure; nothing here reads sockets."""
 
 import zlib
+from functools import lru_cache
 
 from gateway.errors import Refusal
 from gateway.messages import Reason
@@ -9,6 +10,7 @@ _ENCODINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate
 _ACCEPTED = (("accept-encoding", "gzip, deflate"),)
 
 
+@lru_cache(maxsize=64)  # clients say it in few ways; what is refused is not kept
 def check_type(content_type: str) -> None:
     """Refuse a Content-Type that is not JSON in UTF-8. It keeps out forms posted by other sites: they cannot send it."""
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))

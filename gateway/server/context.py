@@ -26,6 +26,7 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _TRACE_MEMBERS = 32
 _TRACE_STATE = 512
 _VIA = 512
+_NOTHING: Mapping[str, str] = {}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -39,33 +40,43 @@ class Trust:
     proxies: tuple[Network, ...] = ()
 
 
-def make_context(headers: Headers, peer: str, trust: Trust, now: float, entropy: bytes) -> Context:
-    """The Context of a request with these outer headers (lower-case names) from the socket address `peer`.
+def read_fields(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Field values by lower-case name, several lines joined (RFC 9110 section 5.3; RFC 6265 section 4.2.1 for cookies)."""
+    fields: dict[str, str] = {}
+    for raw_name, raw_value in lines:
+        name, value = _spell_name(raw_name), raw_value.decode("latin-1")
+        if name in fields:
+            separator = "; " if name == "cookie" else ", "
+            value = f"{fields[name]}{separator}{value}"
+        fields[name] = value
+    return fields
+
+
+@lru_cache(maxsize=256)
+def _spell_name(name: bytes) -> str:
+    return name.decode("latin-1").lower()
+
+
+def make_context(fields: Mapping[str, str], peer: str, trust: Trust, now: float, entropy: bytes) -> Context:
+    """The Context of a request with these outer headers, as `read_fields` gives them, from the socket address `peer`.
 
     `now` is in seconds since 1970, `entropy` ENTROPY_BYTES random bytes.
     """
-    fields = _join_lines(headers)
-    told = fields if _is_trusted(peer, trust.proxies) else {}
-    request_id = told.get("x-request-id", "")
-    if not _REQUEST_ID.fullmatch(request_id):
+    if _is_trusted(peer, trust.proxies):
+        told, hops = fields, (*_read_hops(fields.get("x-forwarded-for", "")), peer)
+        client = _find_client(hops, trust.proxies)
+    else:
+        told, hops, client = _NOTHING, (peer,), peer
+    request_id = told.get("x-request-id")
+    if request_id is None or not _REQUEST_ID.fullmatch(request_id):
         request_id = make_uuid7(now, entropy[:10])
-    hops = _read_hops(told.get("x-forwarded-for", ""))
     return Context(
         request_id=request_id,
         trace=read_trace(fields.get("traceparent", ""), fields.get("tracestate", ""), entropy[10:]),
-        client=_find_client((*hops, peer), trust.proxies),
+        client=client,
         headers=keep_forwardable(fields),
-        identity=_make_identity(request_id, (*hops, peer), told, fields, trust.name),
+        identity=_make_identity(request_id, hops, told, fields, trust.name),
     )
-
-
-def _join_lines(headers: Headers) -> dict[str, str]:
-    """Field values by name, several lines joined (RFC 9110 section 5.3; RFC 6265 section 4.2.1 for cookies)."""
-    fields: dict[str, str] = {}
-    for name, value in headers:
-        separator = "; " if name == "cookie" else ", "
-        fields[name] = f"{fields[name]}{separator}{value}" if name in fields else value
-    return fields
 
 
 def keep_forwardable(fields: Mapping[str, str]) -> Headers:
@@ -73,8 +84,14 @@ def keep_forwardable(fields: Mapping[str, str]) -> Headers:
 
     Names with an underscore go too: many servers read `X_Real_IP` as `X-Real-IP`.
     """
-    hop_by_hop = {name.strip().lower() for name in fields.get("connection", "").split(",")}
+    hop_by_hop = _read_options(fields.get("connection", ""))
     return tuple([(name, value) for name, value in fields.items() if name not in hop_by_hop and _is_end_to_end(name)])
+
+
+@lru_cache(maxsize=64)
+def _read_options(connection: str) -> frozenset[str]:
+    """The fields that a Connection names (RFC 9110 section 7.6.1)."""
+    return frozenset([name.strip().lower() for name in connection.split(",")])
 
 
 @lru_cache(maxsize=1024)
@@ -84,12 +101,9 @@ def _is_end_to_end(name: str) -> bool:
 
 def make_uuid7(now: float, entropy: bytes) -> str:
     """A UUID version 7 (RFC 9562 section 5.7) of the second `now` and 10 random bytes: ids sort by time."""
-    random = int.from_bytes(entropy, "big")
-    number = (int(now * 1000) & (1 << 48) - 1) << 80 | random
-    number = number & ~(0xF << 76) | 0x7 << 76
-    number = number & ~(0x3 << 62) | 0x2 << 62
-    digits = f"{number:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    time, random = f"{int(now * 1000):012x}", entropy.hex()
+    variant = "89ab"[entropy[2] >> 4 & 0x3]
+    return f"{time[:8]}-{time[8:]}-7{random[1:4]}-{variant}{random[5:8]}-{random[8:]}"
 
 
 def read_trace(parent: str, state: str, entropy: bytes) -> Trace:
@@ -98,7 +112,7 @@ def read_trace(parent: str, state: str, entropy: bytes) -> Trace:
     24 bytes of `entropy`. A state without its parent means nothing and is dropped.
     """
     span_id = _nonzero(entropy[16:24])
-    match = _TRACEPARENT.fullmatch(parent)
+    match = _TRACEPARENT.fullmatch(parent) if parent else None
     if match is None:
         return Trace(_nonzero(entropy[:16]), span_id)
     version, trace_id, parent_id, flags, more = match.groups()
@@ -175,11 +189,10 @@ def _make_identity(
     return tuple(identity)
 
 
-def has_come_through(via: Iterable[str], name: str) -> bool:
+def has_come_through(via: str, name: str) -> bool:
     """Whether a Via (RFC 9110 section 7.6.3) names the gateway: then it is talking to itself."""
-    for line in via:
-        for entry in line.split(","):
-            words = entry.split()
-            if len(words) > 1 and words[1].lower() == name.lower():
-                return True
+    for entry in via.split(",") if via else ():
+        words = entry.split()
+        if len(words) > 1 and words[1].lower() == name.lower():
+            return True
     return False

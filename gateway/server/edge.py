@@ -90,19 +90,22 @@ class PublicEdge:
         connection.begin(request.content)
         self.serving += 1
         try:
-            return await Visit(request, self._wiring).serve(lambda: self.draining)
+            return await Visit(request, self._wiring).serve(self._is_draining)
         finally:
             connection.end()
             self.serving -= 1
             if not self.serving:
                 self._quiet.set()
 
+    def _is_draining(self) -> bool:
+        return self.draining
+
     def _answer_malformed(self, request: web.BaseRequest, status: int) -> web.StreamResponse:
         """For what no visit was made of: none of its headers can be believed, so it gets a new context."""
         refusal = _CRASHED if status == _CRASHED.status else _MALFORMED
         trust = self._wiring.settings.trust
-        context = make_context((), request.remote or "", trust, time.time(), os.urandom(ENTROPY_BYTES))
+        context = make_context({}, request.remote or "", trust, time.time(), os.urandom(ENTROPY_BYTES))
         answer = encode_refusal(refusal, context.request_id)
         self._wiring.report(Exchange(request.method, answer.status, 0.0, context, reason=refusal.reason, detail=refusal.detail))
-        headers = (*answer.headers, *own_headers(context, trust.name))
+        headers = (*answer.headers, *own_headers(context.request_id, trust.name))
         return web.Response(status=answer.status, headers=headers, body=answer.body)

@@ -1,14 +1,13 @@
 """One request to the public edge and what came of it, as a value, for the metrics and the log."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gateway.batch.results import Finished
+from gateway.jsontext import Record
 from gateway.messages import Context, Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Record, frozen=True):
     """A request that is over. Sizes in bytes, `duration` in seconds from its head to its last byte.
 
     `route` and `dialect` are None if it went to no path served here, `finished` if no batch was run. `reason` and `detail` say

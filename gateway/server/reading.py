@@ -18,14 +18,17 @@ async def read_body(request: web.BaseRequest, settings: EdgeSettings, hold: Call
 
     Raises a Refusal: 400, 408, 413 or 415. The head alone decides where it can, before the client sends the rest.
     """
-    check_type(request.headers.get("content-type", ""))
-    encoding = read_encoding(request.headers.get("content-encoding", ""))
+    headers = request.headers
+    check_type(headers.get("content-type", ""))
+    encoding = read_encoding(headers.get("content-encoding", ""))
     check_size(request.content_length or 0, settings.body)
-    if request.headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
+    if headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(_CONTINUE)
     try:
         if request.content.is_eof():  # it came with the head, as small ones do: nothing to wait for, and no timer to pay for
-            body = await _read_all(request, settings.body, hold)
+            body = request.content.read_nowait()
+            check_size(len(body), settings.body)
+            hold(len(body))
         else:
             async with asyncio.timeout(settings.patience.body_timeout):
                 body = await _read_all(request, settings.body, hold)

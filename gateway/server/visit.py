@@ -13,7 +13,6 @@ import time
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from aiohttp import web
 
@@ -21,13 +20,13 @@ from gateway.dialects.dialect import Dialect, Encoded
 from gateway.dialects.problem import encode_refusal
 from gateway.errors import Refusal, status_of
 from gateway.execution.budget import Budget
-from gateway.messages import Context, Headers, Reason
+from gateway.messages import Context, Reason
 from gateway.pipeline import Answer
-from gateway.server.context import ENTROPY_BYTES, has_come_through, make_context
+from gateway.server.context import ENTROPY_BYTES, has_come_through, make_context, read_fields
 from gateway.server.exchange import Exchange, Report
 from gateway.server.reading import read_body
 from gateway.server.settings import EdgeSettings
-from gateway.server.writing import own_headers, write
+from gateway.server.writing import write
 
 Ask = Callable[[bytes, Dialect, Context], Awaitable[Answer]]
 """Runs the batch in a body. Raises a Refusal if it is unusable."""
@@ -52,17 +51,32 @@ class Wiring:
 class Visit:
     """A request being served."""
 
+    __slots__ = (
+        "_answer",
+        "_bug",
+        "_bytes_in",
+        "_context",
+        "_dialect",
+        "_fields",
+        "_held",
+        "_refusal",
+        "_request",
+        "_route",
+        "_started",
+        "_wiring",
+        "_written",
+    )
+
     def __init__(self, request: web.BaseRequest, wiring: Wiring) -> None:
         self._request = request
         self._wiring = wiring
         self._started = time.monotonic()
-        self._headers: Headers = tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.raw_headers
-        )
+        self._fields = read_fields(request.raw_headers)
         self._context = make_context(
-            self._headers, request.remote or "", wiring.settings.trust, time.time(), os.urandom(ENTROPY_BYTES)
+            self._fields, request.remote or "", wiring.settings.trust, time.time(), os.urandom(ENTROPY_BYTES)
         )
-        self._dialect = wiring.dialects.get(request.rel_url.raw_path)
+        self._route = request.rel_url.raw_path
+        self._dialect = wiring.dialects.get(self._route)
         self._held = 0
         self._bytes_in = 0
         self._answer: Answer | None = None
@@ -80,8 +94,8 @@ class Visit:
             if reply.status == _GONE:
                 return web.Response(status=_GONE)
             ends = is_last() or (self._refusal is not None and self._refusal.reason in _ENDS_CONNECTION)
-            headers = own_headers(self._context, self._wiring.settings.trust.name)
-            response = await write(self._request, reply, headers, ends)  # E
+            name = self._wiring.settings.trust.name
+            response = await write(self._request, reply, self._context.request_id, name, ends)  # E
             self._written = reply
             return response
         except ConnectionError:
@@ -92,8 +106,17 @@ class Visit:
             self._wiring.report(self._exchange())  # F
 
     async def _reply(self) -> Encoded:
+        wiring = self._wiring
         try:
-            return await self._run()
+            dialect = self._check_head()  # A
+            if wiring.budget.is_nearly_spent():  # B
+                raise Refusal(Reason.OVERLOADED, "too many bytes are held for other batches", headers=_RETRY_SOON)
+            body = await read_body(self._request, wiring.settings, self._hold)  # C
+            self._bytes_in = len(body)
+            self._answer = answer = await wiring.ask(body, dialect, self._context)  # D
+            # The operations have been sent: an answer there is no room for is a 507, not a 503 that asks to be tried again.
+            self._hold(len(answer.body), Reason.ANSWER_TOO_LARGE)
+            return Encoded(answer.status, answer.headers, answer.body)
         except (CancelledError, ConnectionError):
             raise
         except Refusal as refusal:
@@ -101,17 +124,6 @@ class Visit:
         except Exception as bug:
             self._bug = bug
             return self._refuse(Refusal(Reason.INTERNAL, "the gateway failed; its log says why under this request id"))
-
-    async def _run(self) -> Encoded:
-        dialect = self._check_head()  # A
-        if self._wiring.budget.is_nearly_spent():  # B
-            raise Refusal(Reason.OVERLOADED, "too many bytes are held for other batches", headers=_RETRY_SOON)
-        body = await read_body(self._request, self._wiring.settings, partial(self._hold, Reason.OVERLOADED))  # C
-        self._bytes_in = len(body)
-        self._answer = answer = await self._wiring.ask(body, dialect, self._context)  # D
-        # The operations have been sent: an answer there is no room for is a 507, not a 503 that asks to be tried again.
-        self._hold(Reason.ANSWER_TOO_LARGE, len(answer.body))
-        return Encoded(answer.status, answer.headers, answer.body)
 
     def _check_head(self) -> Dialect:
         if self._request.version not in SPOKEN:
@@ -121,16 +133,16 @@ class Visit:
         if self._request.method != "POST":
             raise Refusal(Reason.METHOD_NOT_ALLOWED, "a batch is sent with POST", headers=(("allow", "POST"),))
         name = self._wiring.settings.trust.name
-        if has_come_through((value for header, value in self._headers if header == "via"), name):
+        if has_come_through(self._fields.get("via", ""), name):
             detail = f"via names {name!r}: a route leads back here, or another gateway has the same server.name"
             raise Refusal(Reason.LOOP_DETECTED, detail)
         return self._dialect
 
-    def _hold(self, reason: Reason, count: int) -> None:
+    def _hold(self, count: int, otherwise: Reason = Reason.OVERLOADED) -> None:
         """Hold bytes until the visit is over, or refuse for that reason."""
         if not self._wiring.budget.take(count):
-            headers = _RETRY_SOON if reason is Reason.OVERLOADED else ()
-            raise Refusal(reason, "the gateway holds as many bytes as it may", headers=headers)
+            headers = _RETRY_SOON if otherwise is Reason.OVERLOADED else ()
+            raise Refusal(otherwise, "the gateway holds as many bytes as it may", headers=headers)
         self._held += count
 
     def _refuse(self, refusal: Refusal) -> Encoded:
@@ -139,20 +151,20 @@ class Visit:
         return encode(refusal, self._context.request_id)
 
     def _exchange(self) -> Exchange:
-        refusal = self._refusal
-        if self._written is None:
+        refusal, written = self._refusal, self._written
+        if written is None:
             refusal = Refusal(Reason.CLIENT_GONE, "the client closed the connection before it had the answer")
         return Exchange(
             method=self._request.method,
-            status=_GONE if self._written is None else self._written.status,
+            status=_GONE if written is None else written.status,
             duration=time.monotonic() - self._started,
             context=self._context,
-            route=self._request.rel_url.raw_path if self._dialect else None,
+            route=self._route if self._dialect else None,
             dialect=self._dialect.name if self._dialect else None,
             reason=refusal.reason if refusal else None,
             detail=refusal.detail if refusal else "",
             bytes_in=self._bytes_in,
-            bytes_out=len(self._written.body) if self._written else 0,
+            bytes_out=len(written.body) if written else 0,
             finished=self._answer.finished if self._answer else None,
             bug=self._bug,
         )

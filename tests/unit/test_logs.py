@@ -166,6 +166,25 @@ def test_values_cannot_forge_lines_or_talk_to_a_terminal(pipe: Pipe) -> None:
     assert len(line["long"]) == 1024
 
 
+@pytest.mark.parametrize(
+    ("value", "logged"),
+    [
+        ("\x7f", "\\u007f"),
+        ("\x9b", "\\u009b"),
+        ("\n", "\\u000a"),
+        ("\ud800", "\\ud800"),
+        ("y" * 1024, "y" * 1024),
+        ("y" * 1025, "y" * 1024),
+        ("a\\b", "a\\b"),
+        ("\u00e9", "\u00e9"),
+    ],
+)
+def test_one_harmful_value_is_seen_in_a_plain_line(pipe: Pipe, value: str, logged: str) -> None:
+    logs = make_logs(pipe)
+    logs.info("x", value=value)
+    assert written(pipe, logs) == [{"level": "info", "event": "x", "value": logged}]
+
+
 def test_text_for_people_has_no_control_characters_of_others(pipe: Pipe) -> None:
     logs = Logs(LineWriter(pipe.writer), text=True)
     logs.info("x", value="\x1b[2J\n")

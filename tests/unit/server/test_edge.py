@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import json
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 
 from gateway.dialects.registry import DIALECTS
 from gateway.messages import Reason
+from gateway.pipeline import Answer
 from gateway.server.context import Trust
 from gateway.server.writing import SLICE
 from tests.support.public_edge import NOTHING_RUN, FakeEngine, Received, answer, post, running_edge
@@ -88,6 +90,46 @@ async def test_refusal_is_a_problem_and_nothing_runs(
         assert received.headers[header[0]] == header[1]
 
 
+async def test_head_gets_the_head_of_the_refusal_and_the_next_request_its_answer() -> None:
+    async with running_edge() as edge:
+        client = await edge.connect()
+        client.write(b"HEAD /batch HTTP/1.1\r\nhost: a\r\n\r\n" + post())
+        head = await client.reader.readuntil(b"\r\n\r\n")
+        received = await client.receive()
+    assert head.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
+    assert b"Content-Length: 0" not in head
+    assert (received.status, received.body) == (200, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("version", "asked", "said"),
+    [
+        ("1.1", "", None),
+        ("1.1", "keep-alive", None),
+        ("1.1", "close", "close"),
+        ("1.0", "", None),
+        ("1.0", "keep-alive", "keep-alive"),
+    ],
+)
+async def test_connection_goes_on_as_asked_and_the_answer_says_so_where_the_version_does_not(
+    version: str, asked: str, said: str | None
+) -> None:
+    async with running_edge() as edge:
+        received = await edge.send(post(connection=asked).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
+    assert (received.version, received.headers.get("connection")) == (f"HTTP/{version}", said)
+
+
+async def test_header_that_would_become_two_is_never_written() -> None:
+    engine = FakeEngine(holds=True)
+    async with running_edge(engine) as edge:
+        client = await edge.connect()
+        client.write(post())
+        await engine.arrived.wait()
+        engine.asked[0].reply.set_result(Answer(200, (("x-a", "b\r\nx-c: d"),), b"{}", NOTHING_RUN))
+        received = await client.receive()
+    assert (received.status, "x-c" in received.headers) == (500, False)
+
+
 @pytest.mark.parametrize(("size", "status"), [(99, 200), (100, 200), (101, 413)])
 @pytest.mark.parametrize("framing", ["length", "chunked", "gzip"])
 async def test_body_limit(size: int, status: int, framing: str) -> None:
@@ -105,6 +147,20 @@ async def test_body_limit(size: int, status: int, framing: str) -> None:
         if status == 200:
             assert edge.engine.asked[0].body == body
     assert received.status == status
+
+
+async def test_large_body_that_was_held_up_behind_another_batch_is_read_on() -> None:
+    engine, large = FakeEngine(holds=True), b"x" * (3 << 20)
+    async with running_edge(engine, body=len(large)) as edge:
+        client = await edge.connect()
+        client.write(post() + post(large))
+        await engine.arrived.wait()
+        await asyncio.wait([asyncio.ensure_future(client.writer.drain())], timeout=0.05)
+        engine.holds = False
+        engine.asked[0].reply.set_result(answer(b"first"))
+        received = [(await client.receive()).body for _ in range(2)]
+    assert received == [b"first", b"{}"]
+    assert [len(asked.body) for asked in engine.asked] == [2, len(large)]
 
 
 async def test_client_that_waits_for_100_is_told_to_go_on() -> None:
