@@ -3,76 +3,59 @@
 `select` and `omit` are applied here, to what is answered; references have seen everything.
 """
 
-from gateway.batch.content import EMPTY, Content, Kind
+from gateway.batch.content import EMPTY, JSON, Content
 from gateway.batch.jsonpath import JsonPath, TooManyVisits
 from gateway.batch.limits import Limits
-from gateway.batch.operation import Operation, Select
+from gateway.batch.operation import Select
 from gateway.batch.results import Result
 from gateway.batch.step import Plan
 from gateway.jsontext import Node, Record, dump, fragment
-from gateway.messages import Failure, Headers, Reason
+from gateway.messages import Reason, Response
 
 
 class Entry(Record, frozen=True):
-    """One operation in the answer.
+    """One operation in the answer: its result, and what of its body is answered, None where that is left out.
 
-    Times are in milliseconds, None where nothing was sent; `failure` only if the status is the gateway's.
-    `content` is None where the body is left out. `entries` are the forEach children or the nested operations.
+    `entries` are the forEach children or the nested operations.
     """
 
-    operation: Operation
-    status: int
-    path: str
-    headers: Headers = ()
+    result: Result
     content: Content | None = None
-    duration: float | None = None
-    queued: float | None = None
-    failure: Failure | None = None
     warning: Reason | None = None
-    item: int | None = None
     entries: "tuple[Entry, ...] | None" = None
 
 
 def assemble(plan: Plan, results: tuple[Result, ...], limits: Limits) -> tuple[Entry, ...]:
     """The entries of the whole answer: top-level operations in the order asked, with what belongs below each."""
-    return tuple(_entry_of_step(plan, results, index, limits) for index in plan.top)
+    return _entries(plan, results, plan.top, limits)
 
 
-def _entry_of_step(plan: Plan, results: tuple[Result, ...], index: int, limits: Limits) -> Entry:
-    nested = plan.steps[index].nested
-    below = tuple(_entry_of_step(plan, results, child, limits) for child in nested) if nested else None
-    result = results[index]
-    if result.items is not None:
-        below = tuple(_entry(item, limits, None) for item in result.items)
-    return _entry(result, limits, below)
+def _entries(plan: Plan, results: tuple[Result, ...], indexes: tuple[int, ...], limits: Limits) -> tuple[Entry, ...]:
+    entries = []
+    for index in indexes:
+        result, nested = results[index], plan.steps[index].nested
+        below = None
+        if result.items is not None:
+            below = tuple([_entry(item, None, limits) for item in result.items])
+        elif nested:
+            below = _entries(plan, results, nested, limits)
+        entries.append(_entry(result, below, limits))
+    return tuple(entries)
 
 
-def _entry(result: Result, limits: Limits, below: tuple[Entry, ...] | None) -> Entry:
-    operation, outcome = result.operation, result.outcome
-    duration = queued = None
-    if result.started is not None:
-        duration = round(result.duration * 1000, 1)
-        queued = round(outcome.queued * 1000, 1) if outcome.queued else 0.0
-    path = operation.path if result.target is None else result.target
-    if isinstance(outcome, Failure):
-        return Entry(operation, result.status, path, (), None, duration, queued, outcome, None, result.item, below)
-    content, warning = _answered(result, limits)
-    return Entry(operation, outcome.status, path, outcome.headers, content, duration, queued, None, warning, result.item, below)
-
-
-def _answered(result: Result, limits: Limits) -> tuple[Content | None, Reason | None]:
-    """The body to answer and the warning that goes with it."""
+def _entry(result: Result, below: tuple[Entry, ...] | None, limits: Limits) -> Entry:
+    """There is content in a response, as far as its operation asks for it; none in a failure, or what is a sum of items."""
     operation, content = result.operation, result.content
-    if result.items is not None:
-        return None, None
+    if not isinstance(result.outcome, Response) or result.items is not None:
+        return Entry(result, None, None, below)
     if operation.omit or (operation.omit_on_success and result.succeeded):
-        return None, content.warning
-    if operation.select is not None and result.succeeded and content.kind is Kind.JSON:
+        return Entry(result, None, content.warning, below)
+    if operation.select is not None and result.succeeded and content.kind is JSON:
         try:
-            return Content(Kind.JSON, select(operation.select, content.body, limits)), content.warning
+            content = Content(JSON, select(operation.select, content.body, limits), warning=content.warning)
         except (TooManyVisits, TooLarge):
-            return EMPTY, Reason.REFERENCE_TOO_LARGE
-    return content, content.warning
+            return Entry(result, EMPTY, Reason.REFERENCE_TOO_LARGE, below)
+    return Entry(result, content, content.warning, below)
 
 
 class TooLarge(Exception):

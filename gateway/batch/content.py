@@ -3,6 +3,7 @@
 import codecs
 from enum import Enum
 from functools import lru_cache
+from typing import Final
 
 from gateway.jsontext import Record, is_json
 from gateway.messages import Headers, Reason, Response
@@ -20,6 +21,10 @@ class Kind(Enum):
     JSON = "json"
     TEXT = "text"
     BYTES = "bytes"
+
+
+JSON: Final = Kind.JSON
+"""By a name of its own where every operation needs it: before Python 3.12 a look into an Enum takes as long as a call."""
 
 
 class Content(Record, frozen=True):
@@ -59,7 +64,7 @@ def read_content(response: Response) -> Content:
             break
     if is_json_type(content_type):
         if is_json(body):
-            return Content(Kind.JSON, body)
+            return Content(JSON, body)
         text = _decoded(body, "utf-8")
         if text is None:
             return Content(Kind.BYTES, body, warning=Reason.UPSTREAM_INVALID_JSON)

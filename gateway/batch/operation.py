@@ -12,23 +12,20 @@ HeaderChanges = tuple[tuple[str, Parts | None], ...]
 """Lower-case header names and what they become; None removes what came before."""
 
 
-@dataclass(frozen=True, slots=True)
-class JsonBody:
+class JsonBody(Record, frozen=True):
     """A JSON body with holes. Without any it reaches the upstream byte for byte."""
 
     parts: JsonParts
 
 
-@dataclass(frozen=True, slots=True)
-class TextBody:
+class TextBody(Record, frozen=True):
     """A text body with holes, to be sent in `charset`."""
 
     parts: Parts
     charset: str = "utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class BytesBody:
+class BytesBody(Record, frozen=True):
     """A body that is sent as it is."""
 
     content: bytes

@@ -1,6 +1,6 @@
 """What became of each operation, and of the batch."""
 
-from gateway.batch.content import Content, Kind
+from gateway.batch.content import JSON, Content
 from gateway.batch.operation import Operation
 from gateway.errors import status_of
 from gateway.jsontext import Record
@@ -53,13 +53,14 @@ class Result(Record, frozen=True):
 
     @property
     def succeeded(self) -> bool:
-        """Success is a status below 400."""
-        return self.status < 400
+        """Success is a status below 400, which no failure has."""
+        outcome = self.outcome
+        return isinstance(outcome, Response) and outcome.status < 400
 
     @property
     def holds_json(self) -> bool:
         """Whether a reference can read its body."""
-        return self.content.kind is Kind.JSON
+        return self.content.kind is JSON
 
 
 class Finished(Record, frozen=True):
@@ -79,11 +80,12 @@ class Finished(Record, frozen=True):
 def summarise(results: tuple[Result, ...], duration: float, depth: int = 1) -> Finished:
     """The whole batch from the results of its steps."""
     flat: list[Result] = []
-    failed = 0
     for result in results:
         flat.append(result)
-        failed += not result.succeeded
         if result.items is not None:
             flat.extend(result.items)
-            failed += sum([not item.succeeded for item in result.items])
+    failed = 0
+    for result in flat:
+        if not result.succeeded:
+            failed += 1
     return Finished(len(flat), failed, duration, tuple(flat), depth)

@@ -9,10 +9,18 @@ from typing import NoReturn
 
 from gateway.batch.compile import Compiler, Rules, escape
 from gateway.batch.operation import Envelope, HeaderChanges, JsonBody, Operation
-from gateway.batch.plain import HeaderReferences, is_plain_target, known_for_each, known_headers, known_target, plain_name
+from gateway.batch.plain import (
+    HeaderReferences,
+    are_plain_names,
+    are_plain_targets,
+    known_for_each,
+    known_headers,
+    known_target,
+)
 from gateway.batch.reference import Reference
 from gateway.batch.routes import METHODS
-from gateway.jsontext import UNSET, Given, NotJson, Raw, Record, check_document, make_decoder
+from gateway.dialects.native_shapes import PlainEnvelope, PlainOperation
+from gateway.jsontext import UNSET, Given, NotJson, Raw, are_tame, check_document, make_decoder
 
 _METHODS = frozenset(METHODS)
 _AROUND_A_BODY = 3
@@ -22,29 +30,11 @@ _NO_HEADERS: tuple[HeaderChanges, HeaderReferences] = ((), ())
 
 Placed = list[tuple[str, Reference]]
 
-
-class _Operation(Record, frozen=True, rename="camel", forbid_unknown_fields=True):
-    path: str
-    method: str = "GET"
-    name: Given[str] = UNSET
-    headers: Given[dict[str, str | None]] = UNSET
-    body: Given[Raw] = UNSET
-    depends_on: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    for_each: Given[str] = UNSET
-    timeout: Given[float] = UNSET
+_pointers: list[str] = []
+"""To the operations of a batch, as many as the largest one yet had: they are the same in all."""
 
 
-class _Envelope(Record, frozen=True, rename="camel", forbid_unknown_fields=True):
-    requests: list[_Operation]
-    headers: Given[dict[str, str | None]] = UNSET
-    timeout: Given[float] = UNSET
-    on_error: str = "continue"
-    response_headers: Given[bool] = UNSET
-    coalesce: bool = True
-
-
-_decode = make_decoder(_Envelope)
+_decode = make_decoder(PlainEnvelope)
 
 
 class _NotPlain(Exception):
@@ -71,17 +61,20 @@ def decode_plain(body: bytes, rules: Rules) -> Envelope | None:
         return None
 
 
-def _operations(given: list[_Operation], rules: Rules) -> tuple[Operation, ...]:
-    # Written out in one loop, and the rarer fields in a function of their own: half of the time of a function for each field.
+def _operations(given: list[PlainOperation], rules: Rules) -> tuple[Operation, ...]:
+    # The rarer fields are read in a function of their own: half of the time of a function for each field.
+    _check_all(given, rules)
+    for index in range(len(_pointers), len(given)):
+        _pointers.append(f"/requests/{index}")
     operations = []
-    longest_name, longest_target = rules.limits.name, rules.limits.target
+    before: Given[Raw] = UNSET
+    headers, placed = _NO_HEADERS
     for index, one in enumerate(given):
-        path, method = one.path, one.method
+        at, path = _pointers[index], one.path
         name = None if one.name is UNSET else one.name
-        if method not in _METHODS or (name is not None and not plain_name(name, longest_name)):
-            raise _NotPlain
-        headers, placed = _NO_HEADERS if one.headers is UNSET else _headers(one.headers, rules)
-        at = f"/requests/{index}"
+        if one.headers != before:
+            before = one.headers
+            headers, placed = _NO_HEADERS if before is UNSET else _headers(before, rules)
         if (
             placed
             or one.body is not UNSET
@@ -89,16 +82,47 @@ def _operations(given: list[_Operation], rules: Rules) -> tuple[Operation, ...]:
             or one.depends_on
             or one.after
             or one.timeout is not UNSET
-            or not is_plain_target(path, longest_target)
+            or "${" in path
         ):
             operations.append(_operation(one, at, rules, name, headers, placed))
         else:
-            operations.append(Operation(at, path, (path,), name, method, headers))
+            operations.append(Operation(at, path, (path,), name, one.method, headers))
     return tuple(operations)
 
 
+def _check_all(given: list[PlainOperation], rules: Rules) -> None:
+    """What can be looked at for all operations at once. Paths with references are left to the compiler."""
+    limits = rules.limits
+    names: list[str] = []
+    targets: list[str] = []
+    bodies: list[bytes] = []
+    for one in given:
+        if one.method not in _METHODS:
+            raise _NotPlain
+        if one.name is not UNSET:
+            names.append(one.name)
+        if "${" not in one.path:
+            targets.append(one.path)
+        if one.body is not UNSET:
+            bodies.append(bytes(one.body))
+    if not are_plain_names(names, limits.name) or not are_plain_targets(targets, limits.target):
+        raise _NotPlain
+    if bodies:
+        _check_bodies(bodies, limits.depth - _AROUND_A_BODY)
+
+
+def _check_bodies(bodies: list[bytes], depth: int) -> None:
+    """Bodies are passed on, so each is held to what `check_document` says of the whole envelope on the long way."""
+    if not are_tame(bodies, depth):
+        try:
+            for body in bodies:
+                check_document(body, depth)
+        except NotJson:
+            raise _NotPlain from None
+
+
 def _operation(
-    one: _Operation,
+    one: PlainOperation,
     at: str,
     rules: Rules,
     name: str | None,
@@ -106,13 +130,8 @@ def _operation(
     in_headers: HeaderReferences,
 ) -> Operation:
     """An operation that uses more than a path, a method, a name and headers."""
-    if "${" in one.path:
-        target, referenced = known_target(one.path, rules) or _give_up()
-        placed = [(f"{at}/path", reference) for reference in referenced]
-    elif is_plain_target(one.path, rules.limits.target):
-        target, placed = (one.path,), []
-    else:
-        raise _NotPlain
+    target, in_target = known_target(one.path, rules) or _give_up() if "${" in one.path else ((one.path,), ())
+    placed = [(f"{at}/path", reference) for reference in in_target]
     placed.extend([(f"{at}/headers/{escape(spelled)}", reference) for spelled, reference in in_headers])
     body = None if one.body is UNSET else _body(one, one.body, at, rules, headers, placed)
     for_each = None if one.for_each is UNSET else known_for_each(one.for_each, rules) or _give_up()
@@ -141,7 +160,7 @@ def _give_up() -> NoReturn:
     raise _NotPlain
 
 
-def _headers(given: dict[str, str | None], rules: Rules) -> tuple[HeaderChanges, HeaderReferences]:
+def _headers(given: Raw, rules: Rules) -> tuple[HeaderChanges, HeaderReferences]:
     return known_headers(given, rules) or _give_up()
 
 
@@ -149,19 +168,17 @@ def _has_content_type(headers: HeaderChanges) -> bool:
     return any(name == "content-type" for name, _ in headers)
 
 
-def _body(one: _Operation, raw: Raw, at: str, rules: Rules, headers: HeaderChanges, placed: Placed) -> JsonBody | None:
+def _body(one: PlainOperation, raw: Raw, at: str, rules: Rules, headers: HeaderChanges, placed: Placed) -> JsonBody | None:
     text = bytes(raw)
     if text == b"null":
         return None
     # In the Agendize flavour a string may hold JSON, and with another content type it is text: neither is plain.
     if one.method in ("GET", "HEAD") or text[:1] == b'"' or _has_content_type(headers):
         raise _NotPlain
-    try:
-        check_document(text, rules.limits.depth - _AROUND_A_BODY)
-    except NotJson:
-        raise _NotPlain from None
+    if b"$" not in text and b"\\" not in text:  # nowhere to hold a reference, so nothing to compile
+        return JsonBody((text,))
     compiler = Compiler(rules, [])
-    parts = compiler.json_body(raw, f"{at}/body")
+    parts = compiler.json_body(text, f"{at}/body")
     if compiler.problems:
         raise _NotPlain
     placed.extend(compiler.references)

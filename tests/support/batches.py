@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from gateway.dialects.registry import DIALECTS
 from gateway.errors import Problem, Refusal
 from gateway.execution.budget import Budget
 from gateway.execution.engine import Engine
-from gateway.messages import Context, Outcome, Request, Response, Send, Trace
+from gateway.messages import Context, Outcome, Request, Response, Send, Ticket, Trace
 from gateway.pipeline import Answer, answer
 from tests.support.clock import Clock
 
@@ -61,7 +62,8 @@ def problems(body: bytes, given: Rules | None = None, routes: RouteTable = ROUTE
 
 def engine(send: Send, given: Rules | None = None, routes: RouteTable = ROUTES) -> Engine:
     """An engine with a clock that stands still."""
-    return Engine(send, routes, given or Rules(), Clock(), Budget(PLENTY))
+    send_then = send.send_then if isinstance(send, HeldCalls) else None
+    return Engine(send, routes, given or Rules(), Clock(), Budget(PLENTY), send_then=send_then)
 
 
 async def send_nothing(request: Request) -> Outcome:
@@ -112,6 +114,40 @@ class HeldSend:
         else:
             future.set_result(ok({}) if outcome is None else outcome)
         await turn()
+
+
+class HeldCalls(HeldSend):
+    """The same as a SendThen: nobody awaits the outcome, somebody is called with it the moment the test ends the request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: dict[asyncio.Future[Outcome], Callable[[Outcome], None]] = {}
+
+    def send_then(self, request: Request, done: Callable[[Outcome], None]) -> Ticket:
+        """Hold `request`."""
+        future = self(request)
+        self._calls[future] = done
+        return HeldTicket(future)
+
+    async def end(self, target: str, outcome: Outcome | BaseException | None = None) -> None:
+        """End a request that is held."""
+        before = [future for future in self.futures if not future.done()]
+        await super().end(target, outcome)
+        for future in before:
+            if future.done() and not future.cancelled():
+                self._calls.pop(future)(future.result())
+        await turn()
+
+
+class HeldTicket:
+    """Of a request that is held."""
+
+    def __init__(self, future: asyncio.Future[Outcome]) -> None:
+        self._future = future
+
+    def cancel(self) -> None:
+        """Give it up."""
+        self._future.cancel()
 
 
 async def turn() -> None:

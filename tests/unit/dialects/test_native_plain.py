@@ -29,6 +29,8 @@ PLAIN_PATHS = [
     "",
     "/a/.b",
     "/a%41",
+    "/a\n/b",
+    "/a\n",
 ]
 FILLED_PATHS = [
     "/users/${result=a:$.id}",
@@ -38,12 +40,24 @@ FILLED_PATHS = [
     "/x?q=${status=b}",
 ]
 NOT_JSON = [b'"\xff"', b"1e999", b"[" * 64 + b"]" * 64]
-names = st.sampled_from(["a", "b", "c", "", "x:y", "__proto__", "n" * 129, "ä", "\x7f", "it's"])
+names = st.sampled_from(["a", "b", "c", "", "x:y", "a\n", "__proto__", "n" * 129, "ä", "\x7f", "it's"])
 paths = st.sampled_from([*PLAIN_PATHS, *FILLED_PATHS, "/" + "p" * 8200])
 values = st.sampled_from(["x", "", " x", "${result=a:$.id}", "Bearer ${status=b}", "a\nb", None, "é", "${result=a:", 1])
 headers = st.dictionaries(st.sampled_from(NAMES), values, max_size=3)
 bodies = st.sampled_from(
-    [None, {}, {"a": "${result=a:$.id}"}, [1, 1.10], "text", '{"a": 1}', {"deep": [[["${index}"]]]}, True, {"a": "$${b}"}]
+    [
+        None,
+        {},
+        {"a": "${result=a:$.id}"},
+        [1, 1.10],
+        "text",
+        '{"a": 1}',
+        {"deep": [[["${index}"]]]},
+        True,
+        {"a": "$${b}"},
+        {"id": "3fe4000"},
+        "[" * 70,
+    ]
 )
 lists = st.lists(names, max_size=2)
 operations = st.fixed_dictionaries(
@@ -105,10 +119,26 @@ def test_what_most_batches_use_is_plain(operation: dict[str, Any]) -> None:
     [
         *(b"", b"[]", b"{", b'{"requests":[]}', b'{"requests":[{"path":"/a"}]}x', b'{"requests":[{"path":"\xff"}]}'),
         *(b'{"requests":[{"path":"/a","method":"POST","body":%b}]}' % body for body in NOT_JSON),
+        b'{"requests":[{"path":"/a"},{"path":"/a","method":"POST","body":[1]},{"path":"/a","method":"POST","body":[1e999]}]}',
     ],
 )
 def test_what_is_no_envelope_is_left_to_the_long_way(text: bytes) -> None:
     assert decode_plain(text, RULES) is None
+
+
+def test_what_only_looks_too_much_in_a_body_is_plain() -> None:
+    envelope = {"requests": [{"path": "/a", "method": "POST", "body": {"id": "3fe4000", "art": "[" * 70}}]}
+    assert decode_plain(json.dumps(envelope).encode(), RULES) is not None
+
+
+def test_each_operation_has_its_own_headers() -> None:
+    given = [{"a": "1"}, {"a": "1"}, {"a": "2"}, None, {"a": "1"}]
+    requests = [{"path": "/"} | ({} if headers is None else {"headers": headers}) for headers in given]
+    quick = decode_plain(json.dumps({"requests": requests}).encode(), RULES)
+    assert quick is not None
+    assert [operation.headers for operation in quick.operations] == [
+        () if headers is None else (("a", (headers["a"],)),) for headers in given
+    ]
 
 
 def test_the_limits_hold_on_the_quick_way() -> None:
