@@ -66,7 +66,14 @@ class App:
         self._logs = logs
         self._lag = LoopLag()
         self._upstreams = Upstreams(settings.upstreams, limits.response, clock)
-        self._engine = Engine(self._upstreams.send, settings.route_table(), rules, clock, Budget(limits.buffered))
+        self._engine = Engine(
+            self._upstreams.send,
+            settings.route_table(),
+            rules,
+            clock,
+            Budget(limits.buffered),
+            send_then=self._upstreams.send_then,
+        )
         self.metrics = metrics = Metrics(DIALECTS, settings.upstreams)
         ask: Ask = partial(pipeline.answer, engine=self._engine)
         self._public = PublicEdge(

@@ -1,13 +1,12 @@
 """The values that travel: a request to an upstream, what became of it, and who is asking.
 
-Pure: no clock, no sockets, no logging. The three hot values are NamedTuples, because a frozen dataclass costs three times as
-much to build and one of each is built for every sub-request.
+Pure: no clock, no sockets, no logging. All are NamedTuples, because a frozen dataclass costs three times as
+much to build, and one of most of them is built for every sub-request.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 Headers = tuple[tuple[str, str], ...]
 """Header fields in order, as (lower-case name, value) pairs."""
@@ -98,7 +97,19 @@ Outcome = Response | Failure
 
 Send = Callable[[Request], Awaitable[Outcome]]
 """The one verb to the outside. It never raises for what the network does: that is a Failure. Cancelling the awaitable closes
-what it holds. A layer is `Send -> Send`."""
+what it holds."""
+
+
+class Ticket(Protocol):
+    """Something that was started."""
+
+    def cancel(self) -> None:
+        """End it: what it holds is closed, and nobody is told. Nothing if it has ended."""
+
+
+SendThen = Callable[[Request, Callable[[Outcome], None]], Ticket]
+"""Send, for those who send so many that a future and a turn of the event loop for each count: the outcome is given to a
+function, exactly once, perhaps before this returns, unless the ticket is cancelled first."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110 section 9.2.1, of the methods spoken here."""
@@ -107,8 +118,7 @@ IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 """RFC 9110 section 9.2.2, of the methods spoken here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """W3C trace context. `trace_id` 32 and `span_id` 16 lower-case hex digits; `span_id` is the gateway's own span."""
 
     trace_id: str
@@ -117,8 +127,7 @@ class Trace:
     state: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Who asks, and what every sub-request carries because of it.
 
     `headers` are the outer request's, hop-by-hop and spoofable ones already gone; an upstream's `forward` picks from them.

@@ -16,6 +16,9 @@ from gateway.batch.template import Resolve, Unfillable, fill_header, fill_json, 
 from gateway.execution.budget import Budget
 from gateway.messages import Context, Failure, Headers, Outcome, Reason, Request, Response
 
+_SPAN_ENDS = tuple([f"{end:02x}" for end in range(256)])
+"""The last byte of a span's id, written out: the ids of a batch count up, and the bytes before it seldom change."""
+
 
 class Dispatch:
     """Fills and judges the operations of one batch, for one client."""
@@ -28,6 +31,7 @@ class Dispatch:
         self._budget = budget
         self._span = int(context.trace.span_id, 16)
         self._trace = f"00-{context.trace.trace_id}-"
+        self._span_begins = f"{self._trace}{self._span >> 8:014x}"
         self._flags = f"-{context.trace.flags}"
         self._kept: dict[tuple[str, HeaderChanges], tuple[Headers, str | None]] = {}
 
@@ -43,8 +47,10 @@ class Dispatch:
             return Failure(error.reason, error.detail)
         except RecursionError:
             return Failure(Reason.REFERENCE_TOO_LARGE, TOO_DEEP)
-        self._span = (self._span + 1) & 0xFFFFFFFFFFFFFFFF or 1
-        fields = (*fields, ("traceparent", f"{self._trace}{self._span:016x}{self._flags}"))
+        self._span = span = (self._span + 1) & 0xFFFFFFFFFFFFFFFF or 1
+        if span & 0xFF <= 1:
+            self._span_begins = f"{self._trace}{span >> 8:014x}"
+        fields += (("traceparent", f"{self._span_begins}{_SPAN_ENDS[span & 0xFF]}{self._flags}"),)
         if body is not None:
             if not self._budget.take(len(body)):
                 detail = (
@@ -53,7 +59,7 @@ class Dispatch:
                 return Failure(Reason.REFERENCE_TOO_LARGE, detail)
             content_type = content_type or operation.content_type
             if content_type is not None:
-                fields = (*fields, ("content-type", content_type))
+                fields += (("content-type", content_type),)
         return Request(step.route.upstream, operation.method, target, fields, body, deadline)
 
     def judge(self, step: Step, outcome: Outcome, target: str, started: float, duration: float, item: int | None) -> Result:
@@ -69,7 +75,7 @@ class Dispatch:
 
     def _target(self, step: Step, resolve: Resolve) -> str:
         target = fill_target(step.operation.target, resolve, self._limits)
-        if self._routes.look_up(target.partition("?")[0], step.operation.upstream) != (step.route,):
+        if not step.settled and self._routes.look_up(target.partition("?")[0], step.operation.upstream) != (step.route,):
             raise Unfillable(Reason.PATH_NOT_ALLOWED, f"the filled-in path leaves the route {step.route.prefix}")
         return target
 

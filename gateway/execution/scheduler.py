@@ -1,28 +1,14 @@
-"""Running a plan: each step is sent the moment what it waits for has ended. No levels, no barriers.
-
-execute
-  a  steps that wait for nothing start; the rest count what they wait for
-  b  a step that starts is either refused (stopped, a dependency failed, cannot be filled) or sent, once or once per item
-  c  an outcome is judged; when a step has all of its outcomes it has ended, and its followers count down
-  d  three things cut in: a failure in a batch that stops on errors, the deadline, a client that has gone
-One future per request and one timer per batch: a task and a timer per operation were measured to cost half as much again.
-"""
+"""Running a plan, and waiting for it: one future and one timer per batch."""
 
 import asyncio
-from collections import deque
 from typing import NamedTuple
 
-from gateway.batch.content import EMPTY
-from gateway.batch.lookup import Lookup
 from gateway.batch.results import Result
-from gateway.batch.step import Plan, Step
-from gateway.batch.template import Resolve, Unfillable
+from gateway.batch.step import Plan
 from gateway.execution.budget import Budget
-from gateway.execution.dispatch import Dispatch
 from gateway.execution.engine import Engine
-from gateway.execution.expansion import Expansion
-from gateway.jsontext import Record
-from gateway.messages import SAFE_METHODS, Context, Failure, Outcome, Reason, Request, Response
+from gateway.execution.run import Run
+from gateway.messages import Context, Reason
 
 
 class Ended(NamedTuple):
@@ -43,245 +29,24 @@ async def execute(plan: Plan, engine: Engine, context: Context, budget: Budget) 
     client_gone = False
     try:
         run.start()
-        await run.wait()
+        await _wait(run)
     except asyncio.CancelledError:
         client_gone = True
         run.stop(Reason.CLIENT_GONE, "the client has closed the connection")
-        await run.wait()
+        await _wait(run)
     finally:
         timer.cancel()
         engine.runs.discard(run)
-        if run.is_holding():
-            await run.close()
+        closing = run.cancel()
+        if closing:
+            await asyncio.gather(*closing, return_exceptions=True)
     return Ended(tuple([result for result in run.results if result is not None]), client_gone)
 
 
-class _Slot(Record, frozen=True):
-    """A request in flight: which step, for which item, what was sent and when it was ready."""
-
-    step: Step
-    item: int | None
-    request: Request
-    ready: float
-
-
-class Run:
-    """One batch while it runs."""
-
-    def __init__(self, plan: Plan, engine: Engine, context: Context, budget: Budget) -> None:
-        limits = engine.rules.limits
-        timeout = plan.envelope.timeout
-        self.results: list[Result | None] = [None] * len(plan.steps)
-        self._waiter: asyncio.Future[None] | None = None
-        self._bug: Exception | None = None
-        self.deadline = engine.clock() + (limits.timeout if timeout is None else min(timeout, limits.timeout))
-        self._plan = plan
-        self._engine = engine
-        self._clock = engine.clock
-        self._longest = limits.operation_timeout
-        self._dispatch = Dispatch(Lookup(plan.names, self.results, limits), context, engine.routes, limits, budget)
-        self._waiting = [len(step.needs) + len(step.after) for step in plan.steps]
-        self._ready = deque(step.index for step in plan.steps if not self._waiting[step.index])
-        self._unended = len(plan.steps)
-        self._in_flight: dict[asyncio.Future[Outcome], _Slot] = {}
-        self._closing: list[asyncio.Future[Outcome]] = []
-        self._earliest: dict[int, int] = {}
-        self._expansion = Expansion(plan, limits)
-        self._stopped: Failure | None = None
-        self._advancing = False
-
-    # a
-    def start(self) -> None:
-        """Send what waits for nothing."""
-        self._advance()
-
-    def _advance(self) -> None:
-        """Start every step that is ready, and those that become so because one ended at once."""
-        if self._advancing:
-            return
-        self._advancing = True
-        try:
-            while self._ready:
-                self._start(self._plan.steps[self._ready.popleft()])
-        except Exception as error:
-            self._give_up(error)
-        self._advancing = False
-        if not self._unended:
-            self._wake()
-
-    async def wait(self) -> None:
-        """Wait until every step has ended. Raises what is a bug of the gateway's."""
-        if self._unended and self._bug is None:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        if self._bug is not None:
-            raise self._bug
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _give_up(self, error: Exception) -> None:
-        """A bug ends the run and reaches the caller; left in a callback it would leave him waiting for ever."""
-        self._ready.clear()
-        self._bug = error
-        self._wake()
-
-    # b
-    def _start(self, step: Step) -> None:
-        refused = self._stopped or (self._failed_dependency(step) if step.needs else None)
-        if refused is not None:
-            self._end(step, self._unsent(step, refused))
-        elif step.operation.for_each is None:
-            self._send(step, None, self._dispatch.lookup.resolve)
-        else:
-            self._expand(step)
-
-    def _failed_dependency(self, step: Step) -> Failure | None:
-        """The failure of a step one of whose ancestors failed; its cause is the earliest of them in the order asked."""
-        failed = [self._earliest[index] for index in step.needs if index in self._earliest]
-        if not failed:
-            return None
-        self._earliest[step.index] = min(failed)
-        label = self._plan.steps[min(failed)].operation.label
-        return Failure(Reason.DEPENDENCY_FAILED, f"{label} failed, and this operation depends on it", cause=label)
-
-    def _expand(self, step: Step) -> None:
-        reference = step.operation.for_each
-        try:
-            items = self._dispatch.lookup.items(reference) if reference is not None else []
-        except Unfillable as error:
-            self._end(step, self._unsent(step, Failure(error.reason, error.detail)))
-            return
-        refused = self._expansion.grow(step, len(items))
-        if refused is not None:
-            self._end(step, self._unsent(step, refused))
-        elif not items:
-            self._end_items(step, ())
-        for index, item in enumerate(items if refused is None else ()):
-            self._send(step, index, self._dispatch.lookup.resolve_for(item, index))
-
-    def _send(self, step: Step, item: int | None, resolve: Resolve) -> None:
-        if self._stopped is not None:
-            self._settle(step, item, self._unsent(step, self._stopped, item))
-            return
-        ready = self._clock()
-        request = self._dispatch.fill(step, resolve, self._deadline(step, ready))
-        if isinstance(request, Failure):
-            self._settle(step, item, self._unsent(step, request, item))
-            return
-        sending = self._engine.send(request)
-        future = sending if isinstance(sending, asyncio.Future) else asyncio.ensure_future(sending)
-        self._in_flight[future] = _Slot(step, item, request, ready)
-        future.add_done_callback(self._arrived)
-
-    def _deadline(self, step: Step, ready: float) -> float:
-        """The operation's own deadline. One that is the batch's or later is put past it, for the batch's timer to tell."""
-        seconds = min(step.operation.timeout or self._longest, step.route.timeout, self._longest)
-        return ready + seconds if ready + seconds < self.deadline else self.deadline + 1.0
-
-    def _unsent(self, step: Step, failure: Failure, item: int | None = None) -> Result:
-        return Result(step.operation, step.route.upstream, failure, EMPTY, item=item)
-
-    # c
-    def _arrived(self, future: asyncio.Future[Outcome]) -> None:
-        slot = self._in_flight.pop(future, None)
-        if slot is None:
-            return
-        try:
-            self._settle(slot.step, slot.item, self._judge(slot, self._outcome(future)))
-        except Exception as error:
-            self._give_up(error)
-        if self._ready or not self._unended:
-            self._advance()
-
-    def _judge(self, slot: _Slot, outcome: Outcome) -> Result:
-        duration = self._clock() - slot.ready
-        return self._dispatch.judge(slot.step, outcome, slot.request.target, slot.ready, duration, slot.item)
-
-    def _outcome(self, future: asyncio.Future[Outcome]) -> Outcome:
-        try:
-            return future.result()
-        except asyncio.CancelledError:
-            return self._stopped or Failure(Reason.INTERNAL, "the request was cancelled")
-        except Exception as bug:
-            error = bug
-        message = "sending a request failed in a way that is the gateway's fault"
-        future.get_loop().call_exception_handler({"message": message, "exception": error, "future": future})
-        return Failure(Reason.INTERNAL, message, maybe_processed=True)
-
-    def _settle(self, step: Step, item: int | None, result: Result) -> None:
-        """An operation, or one item of it, has its result."""
-        if item is None:
-            self._end(step, result)
-            return
-        self._note_failure(step, result)
-        items = self._expansion.settle(step, item, result)
-        if items is not None:
-            self._end_items(step, items)
-
-    def _note_failure(self, step: Step, result: Result) -> None:
-        if not result.succeeded and self._plan.envelope.stop_on_error and self._stopped is None:
-            detail = f"{step.operation.label} answered {result.status}, and the batch stops at the first failure"
-            self.stop(Reason.STOPPED, detail)
-
-    def _end_items(self, step: Step, items: tuple[Result, ...]) -> None:
-        status = 200 if all(item.succeeded for item in items) else 207
-        outcome = Response(status, (), b"")
-        self._end(step, Result(step.operation, step.route.upstream, outcome, EMPTY, items=items))
-
-    def _end(self, step: Step, result: Result) -> None:
-        if not result.succeeded:
-            self._earliest[step.index] = min(step.index, self._earliest.get(step.index, step.index))
-            self._note_failure(step, result)
-        self.results[step.index] = result
-        self._unended -= 1
-        for follower in step.followers:
-            self._waiting[follower] -= 1
-            if not self._waiting[follower]:
-                self._ready.append(follower)
-
-    # d
-    def stop(self, reason: Reason, detail: str) -> None:
-        """Start nothing new, cancel the safe requests in flight and let the unsafe ones end. The rest fails with `reason`."""
-        if self._stopped is None:
-            self._stopped = Failure(reason, detail)
-        for future, slot in list(self._in_flight.items()):
-            if slot.request.method in SAFE_METHODS:
-                future.cancel()
-
-    def expire(self) -> None:
-        """The deadline of the batch has passed."""
-        self.finish_now(Reason.BATCH_DEADLINE, "the batch's time was over before this operation ended")
-
-    def finish_now(self, reason: Reason, detail: str) -> None:
-        """End the run with what it has. Requests in flight are closed; an unsafe one says that it may have been processed."""
-        if not self._unended or self._bug is not None:
-            return
-        self._stopped = Failure(reason, detail)
-        self._advancing = True
-        for future, slot in list(self._in_flight.items()):
-            failure = self._stopped
-            if slot.request.method not in SAFE_METHODS:
-                failure = Failure(reason, f"{detail}; it was in flight and may have been processed", maybe_processed=True)
-            self._cancel(future)
-            self._settle(slot.step, slot.item, self._judge(slot, failure))
-        self._advancing = False
-        self._advance()
-
-    def _cancel(self, future: asyncio.Future[Outcome]) -> None:
-        del self._in_flight[future]
-        future.remove_done_callback(self._arrived)
-        future.cancel()
-        self._closing.append(future)
-
-    def is_holding(self) -> bool:
-        """Whether requests are in flight, or cancelled and not closed yet."""
-        return bool(self._in_flight or self._closing)
-
-    async def close(self) -> None:
-        """Cancel what is still in flight, and wait until all that was cancelled has closed what it held."""
-        for future in list(self._in_flight):
-            self._cancel(future)
-        if self._closing:
-            await asyncio.gather(*self._closing, return_exceptions=True)
+async def _wait(run: Run) -> None:
+    """Wait until every step has ended. Raises what is a bug of the gateway's."""
+    if not run.is_over():
+        run.waiter = asyncio.get_running_loop().create_future()
+        await run.waiter
+    if run.bug is not None:
+        raise run.bug

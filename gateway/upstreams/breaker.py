@@ -8,8 +8,8 @@ half-open   one request passes as a probe: it succeeds and the circuit closes, o
 from collections.abc import Callable
 from enum import StrEnum
 
-from gateway.messages import Failure, Outcome, Reason, Request, Response
-from gateway.upstreams.attempt import ENDED, Start, Ticket
+from gateway.messages import Failure, Outcome, Reason, Response
+from gateway.upstreams.sending import Inner, Outer, Sending
 from gateway.upstreams.window import RollingCounts
 
 FAILING_STATUSES = frozenset({502, 503, 504})
@@ -56,6 +56,9 @@ def judge(outcome: Outcome, tells: bool) -> bool | None:
 class Breaker:
     """`failure_ratio` of at least `minimum` requests within `window` seconds opens the circuit for `cooldown` seconds."""
 
+    inner: Inner
+    outer: Outer
+
     def __init__(
         self,
         upstream: str,
@@ -73,11 +76,11 @@ class Breaker:
         self._window = window
         self._cooldown = cooldown
         self._patience = patience
-        self.clock = clock
+        self._clock = clock
         self._counts = RollingCounts(window)
         self._opened: float | None = None
         self._why = ""
-        self._probe: Probe | None = None
+        self._probe: Sending | None = None
         self._era = 0  # grows whenever the circuit opens or closes; an outcome from an earlier era is old news
 
     @property
@@ -85,64 +88,60 @@ class Breaker:
         """The state now."""
         if self._opened is None:
             return Circuit.CLOSED
-        return Circuit.HALF_OPEN if self.clock() - self._opened >= self._cooldown else Circuit.OPEN
+        return Circuit.HALF_OPEN if self._clock() - self._opened >= self._cooldown else Circuit.OPEN
 
-    def around(self, start: Start) -> Start:
-        """The layer."""
+    def start(self, sending: Sending) -> None:
+        """Let it pass, as the probe if there is to be one, or fail it at once."""
+        if self._opened is not None:
+            if self._probe is not None or self.circuit is Circuit.OPEN:
+                self.outer.finish(sending, Failure(Reason.CIRCUIT_OPEN, self._explain(sending.started)))
+                return
+            self._probe = sending
+        sending.era = self._era
+        self.inner.start(sending)
 
-        clock, counts = self.clock, self._counts
+    def finish(self, sending: Sending, outcome: Outcome) -> None:
+        """Count the outcome, unless it is old news."""
+        if sending is self._probe:
+            self._end_probe(self._judge(outcome, sending, self._clock()))
+        elif sending.era == self._era:
+            now = self._clock()
+            if isinstance(outcome, Response) and outcome.status not in FAILING_STATUSES:
+                counts = self._counts
+                if now >= counts.ends:
+                    counts.move_on(now)
+                counts.all += 1
+            else:
+                self._record(outcome, sending, now)
+        self.outer.finish(sending, outcome)
 
-        def start_unless_open(request: Request, done: Callable[[Outcome], None]) -> Ticket:
-            started = clock()
-            if self._opened is not None:
-                return self._try_again(start, request, done, started)
-            era = self._era
+    def cancel(self, sending: Sending) -> None:
+        """A probe that is given up leaves the way to the next."""
+        if sending is self._probe:
+            self._probe = None
+        self.inner.cancel(sending)
 
-            def finish(outcome: Outcome) -> None:
-                if era == self._era:
-                    now = clock()
-                    if type(outcome) is Response and outcome.status not in FAILING_STATUSES:
-                        if now >= counts.ends:
-                            counts.move_on(now)
-                        counts.all += 1
-                    else:
-                        self._record(outcome, request, started, now)
-                done(outcome)
-
-            return start(request, finish)
-
-        return start_unless_open
-
-    def _try_again(self, start: Start, request: Request, done: Callable[[Outcome], None], now: float) -> Ticket:
-        """What happens to a request while the circuit is not closed."""
-        if self._probe is not None or self.circuit is Circuit.OPEN:
-            done(Failure(Reason.CIRCUIT_OPEN, self._explain(now)))
-            return ENDED
-        probe = self._probe = Probe(self, done, request, now)
-        probe.ticket = start(request, probe.finish)
-        return probe
-
-    def end_probe(self, failed: bool | None) -> None:
+    def _end_probe(self, failed: bool | None) -> None:
         """The probe has ended; it failed, succeeded, or does not tell."""
         self._probe = None
         if failed:
-            self._open("failed again when it was tried", self.clock())
+            self._open("failed again when it was tried", self._clock())
         elif failed is False:
             self._opened = None
             self._era += 1
             self._counts.clear()
 
-    def judge(self, outcome: Outcome, request: Request, started: float, now: float) -> bool | None:
+    def _judge(self, outcome: Outcome, sending: Sending, now: float) -> bool | None:
         """Whether the upstream failed; None if that cannot be told.
 
         A client may ask for less time than the upstream needs, and must not open the circuit for everybody else. So a request
         that ran into its deadline tells only if the upstream had `patience` seconds; one that ended before could not connect.
         """
-        sent = started + outcome.queued
-        return judge(outcome, now < request.deadline - TIMER_SLACK or now - sent >= self._patience)
+        sent = sending.started + outcome.queued
+        return judge(outcome, now < sending.request.deadline - TIMER_SLACK or now - sent >= self._patience)
 
-    def _record(self, outcome: Outcome, request: Request, started: float, now: float) -> None:
-        failed = self.judge(outcome, request, started, now)
+    def _record(self, outcome: Outcome, sending: Sending, now: float) -> None:
+        failed = self._judge(outcome, sending, now)
         if failed is None:
             return
         self._counts.add(now, 1, int(failed))
@@ -160,29 +159,3 @@ class Breaker:
             return f"{self._upstream} {self._why}; one request is trying it now"
         left = self._cooldown - (now - (self._opened or 0.0))
         return f"{self._upstream} {self._why}; the next is let through in {left:.1f} s"
-
-
-class Probe:
-    """The one request that tries an upstream whose circuit is half open, and its ticket."""
-
-    def __init__(self, breaker: Breaker, done: Callable[[Outcome], None], request: Request, started: float) -> None:
-        self._breaker = breaker
-        self._done = done
-        self._request = request
-        self._started = started
-        self._over = False
-        self.ticket: Ticket = ENDED
-
-    def finish(self, outcome: Outcome) -> None:
-        """It has ended."""
-        self._over = True
-        breaker = self._breaker
-        breaker.end_probe(breaker.judge(outcome, self._request, self._started, breaker.clock()))
-        self._done(outcome)
-
-    def cancel(self) -> None:
-        """It was given up: the next may try."""
-        if not self._over:
-            self._over = True
-            self._breaker.end_probe(None)
-            self.ticket.cancel()

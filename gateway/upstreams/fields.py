@@ -68,12 +68,16 @@ class Form:
 
     def fill(self, values: tuple[str, ...]) -> str:
         """The lines, each after a line end, without those that only this hop may set. BadField if one would be two."""
-        together = "".join(values)
-        if "\r" in together or "\n" in together or "\0" in together:
-            raise BadField("the value of a header would not stay on its line")
+        check_value("".join(values))
         parts = self._parts.copy()
         parts[1::2] = values if self._all else compress(values, self._sent)
         return "".join(parts)
+
+
+def check_value(value: str) -> None:
+    """BadField if this would be more than one line, or none."""
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise BadField("the value of a header would not stay on its line")
 
 
 def find_form(names: tuple[str, ...]) -> Form:

@@ -8,9 +8,11 @@ again.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
-from gateway.messages import IDEMPOTENT_METHODS, Failure, Outcome, Reason, Request, Response
-from gateway.upstreams.attempt import ENDED, Attempt, Progress, Start, Ticket, Transport
+from gateway.messages import IDEMPOTENT_METHODS, Failure, Outcome, Reason, Request, Ticket
+from gateway.upstreams.attempt import Attempt, Progress, Transport
+from gateway.upstreams.sending import ENDED, Earlier, Outer, Sending
 from gateway.upstreams.window import RollingCounts
 
 BUDGET_WINDOW = 10.0
@@ -52,11 +54,25 @@ def pause_before(retry: int, reason: Reason, chance: float) -> float:
     return chance * min(LONGEST_PAUSE, 0.05 * 2.0 ** (retry - 1))
 
 
+def tell_all(outcome: Outcome, earlier: Earlier, first: float) -> Outcome:
+    """The last outcome, with what is to be said of the tries before. `first` is when they began."""
+    queued = outcome.queued + earlier.started - first
+    if isinstance(outcome, Failure):
+        return outcome._replace(queued=queued, maybe_processed=earlier.maybe_processed or outcome.maybe_processed)
+    return outcome._replace(queued=queued)
+
+
 class Retries:
-    """At most `times` for one request, and a `budget` (retries per request, recently) for all of them together."""
+    """At most `times` for one request, and a `budget` (retries per request, recently) for all of them together.
+
+    The innermost layer: what is inside it is the transport.
+    """
+
+    outer: Outer
 
     def __init__(
         self,
+        transport: Transport,
         *,
         times: int,
         budget: float,
@@ -64,41 +80,69 @@ class Retries:
         random: Callable[[], float],
         later: Later = later,
     ) -> None:
-        self.clock = clock
-        self.later = later
         self.counts: Counter[Reason] = Counter()
+        self._transport = transport
         self._times = times
         self._budget = budget
+        self._clock = clock
         self._random = random
+        self._later = later
         self._recent = RollingCounts(BUDGET_WINDOW)
 
-    def around(self, transport: Transport) -> Start:
-        """The layer that turns a transport into a Start."""
+    def start(self, sending: Sending) -> None:
+        """Try it for the first time."""
+        recent, now = self._recent, sending.started
+        if now >= recent.ends:
+            recent.move_on(now)
+        recent.all += 1
+        sending.trier = self
+        self._try(sending)
 
-        clock, recent = self.clock, self._recent
+    def cancel(self, sending: Sending) -> None:
+        """End the try, or the pause, that it is at."""
+        ticket, sending.ticket = sending.ticket, ENDED
+        ticket.cancel()
 
-        def start_again(request: Request, done: Callable[[Outcome], None]) -> Ticket:
-            now = clock()
-            if now >= recent.ends:
-                recent.move_on(now)
-            recent.all += 1
+    def tried(self, sending: Sending, attempt: Attempt) -> None:
+        """A try has ended: the request too, or it is tried again."""
+        sending.ticket = ENDED  # that of the try refers to the request
+        outcome = attempt.outcome
+        if isinstance(outcome, Failure) and self._goes_on(sending, outcome, attempt.progress):
+            return
+        if sending.earlier is not None:
+            outcome = tell_all(outcome, sending.earlier, sending.started)
+        self.outer.finish(sending, outcome)
 
-            def finish(attempt: Attempt) -> None:
-                outcome = attempt.outcome
-                if type(outcome) is Response:
-                    done(outcome)
-                else:
-                    Tries(self, transport, request, done, now).finish(attempt)
+    def _try(self, sending: Sending) -> None:
+        sending.ticket = ENDED
+        ticket = self._transport(sending.request, sending.tried)
+        if sending.ticket is ENDED and not sending.over:  # else it has ended by now, or is tried again
+            sending.ticket = ticket
 
-            return transport(request, finish)
+    def _goes_on(self, sending: Sending, failure: Failure, progress: Progress) -> bool:
+        """Whether the request is tried again, now or later."""
+        earlier = sending.earlier or Earlier()
+        pause = self._grant(failure, progress, sending.request, earlier.count + 1)
+        if pause is None:
+            return False
+        sending.earlier = earlier
+        earlier.count += 1
+        earlier.maybe_processed = earlier.maybe_processed or failure.maybe_processed
+        if pause:
+            sending.ticket = self._later(pause, partial(self._try_again, sending, earlier))
+        else:
+            self._try_again(sending, earlier)
+        return True
 
-        return start_again
+    def _try_again(self, sending: Sending, earlier: Earlier) -> None:
+        earlier.started = self._clock()
+        self._try(sending)
 
-    def grant(self, failure: Failure, progress: Progress, request: Request, retry: int) -> float | None:
+    def _grant(self, failure: Failure, progress: Progress, request: Request, retry: int) -> float | None:
         """The pause before the `retry`-th retry, which is counted, or None if there is to be none."""
         if retry > self._times or not may_try_again(failure, progress, request.method):
             return None
-        now = self.clock()
+        now = self._clock()
         pause = pause_before(retry, failure.reason, self._random())
         requests, retries = self._recent.totals(now)
         if now + pause >= request.deadline or retries >= max(BUDGET_FLOOR, self._budget * requests):
@@ -106,56 +150,3 @@ class Retries:
         self._recent.add(now, marked=1)
         self.counts[failure.reason] += 1
         return pause
-
-
-class Tries:
-    """A request whose first try failed, and the ticket of all that follows from that. `first` is when that try began."""
-
-    def __init__(
-        self, layer: Retries, transport: Transport, request: Request, done: Callable[[Outcome], None], first: float
-    ) -> None:
-        self._layer = layer
-        self._transport = transport
-        self._request = request
-        self._done = done
-        self._first = self._started = first
-        self._retry = 0
-        self._maybe_processed = False
-        self._ticket: Ticket = ENDED
-
-    def cancel(self) -> None:
-        """End the try, or the pause, that it is at."""
-        self._ticket.cancel()
-
-    def finish(self, attempt: Attempt) -> None:
-        """A try has ended: the request too, or it is tried again."""
-        pause = self._look_at(attempt.outcome, attempt.progress)
-        if pause is None:
-            self._done(self._tell_all(attempt.outcome))
-            return
-        attempt.following = self
-        self._retry += 1
-        if pause:
-            self._ticket = self._layer.later(pause, self._again)
-        else:
-            self._again()
-
-    def _look_at(self, outcome: Outcome, progress: Progress) -> float | None:
-        """The pause before the next try, if there is to be one."""
-        if not isinstance(outcome, Failure):
-            return None
-        self._maybe_processed = self._maybe_processed or outcome.maybe_processed
-        return self._layer.grant(outcome, progress, self._request, self._retry + 1)
-
-    def _again(self) -> None:
-        self._started = self._layer.clock()
-        self._ticket = self._transport(self._request, self.finish)
-
-    def _tell_all(self, outcome: Outcome) -> Outcome:
-        """The last outcome, with what is to be said of the tries before."""
-        if not self._retry:
-            return outcome
-        outcome = outcome._replace(queued=outcome.queued + self._started - self._first)
-        if isinstance(outcome, Failure):
-            outcome = outcome._replace(maybe_processed=self._maybe_processed)
-        return outcome

@@ -6,11 +6,11 @@ from random import random
 from typing import NamedTuple
 
 from gateway.config.settings import UpstreamSettings
-from gateway.messages import Reason, Request
-from gateway.upstreams.attempt import Layer, Start
+from gateway.messages import Outcome, Reason, Request
 from gateway.upstreams.breaker import Breaker, Circuit
+from gateway.upstreams.promise import Promise
 from gateway.upstreams.retries import Retries
-from gateway.upstreams.sending import Sending
+from gateway.upstreams.sending import Sending, Way
 from gateway.upstreams.tls import make_tls_context
 from gateway.upstreams.wire.dial import read_address
 from gateway.upstreams.wire.pool import Pool, Terms
@@ -61,7 +61,9 @@ class Stack:
             show_cookies=settings.pass_set_cookie,
             clock=clock,
         )
-        self.retries = Retries(times=settings.retries, budget=settings.retry_budget, clock=clock, random=random)
+        self.retries = Retries(
+            self.pool.start, times=settings.retries, budget=settings.retry_budget, clock=clock, random=random
+        )
         self.breaker = Breaker(
             label,
             failure_ratio=settings.breaker.failure_ratio,
@@ -71,9 +73,10 @@ class Stack:
             patience=settings.timeout / 2,  # queue, pauses and chains of operations leave less than all of it
             clock=clock,
         )
-        self.start = compose(
-            [self.breaker.around] if settings.breaker.enabled else [],  # first: nobody queues for a dead upstream
-            self.retries.around(self.pool.start),
+        self.way = Way(
+            [self.breaker] if settings.breaker.enabled else [],  # first: nobody queues for a dead upstream
+            self.retries,
+            clock,
         )
 
     def gauges(self) -> Gauges:
@@ -82,13 +85,6 @@ class Stack:
         in_flight = min(requests, self._connections)
         circuit, retries = self.breaker.circuit, dict(self.retries.counts)
         return Gauges(in_flight, requests - in_flight, self.pool.busy, self.pool.idle, circuit, retries)
-
-
-def compose(layers: list[Layer], start: Start) -> Start:
-    """One Start of several layers, the first of them outermost."""
-    for layer in reversed(layers):
-        start = layer(start)
-    return start
 
 
 class Upstreams:
@@ -102,17 +98,21 @@ class Upstreams:
         random: Callable[[], float] = random,
     ) -> None:
         self._stacks = {name: Stack(name, settings, response_limit, clock, random) for name, settings in upstreams.items()}
-        self._starts = {name: stack.start for name, stack in self._stacks.items()}
+        self._ways = {name: stack.way for name, stack in self._stacks.items()}
         self._loop: asyncio.AbstractEventLoop | None = None  # given to each future: asking for it is a system call
 
-    def send(self, request: Request) -> Sending:
+    def send(self, request: Request) -> Promise:
         """Send to the upstream that the request names; it must be one of the configuration's."""
-        sending = Sending(loop=self._loop)
-        sending.ticket = None
-        ticket = self._starts[request.upstream](request, sending.finish)
-        if not sending.done():
-            sending.ticket = ticket
-        return sending
+        promise = Promise(loop=self._loop)
+        promise.ticket = None
+        ticket = self.send_then(request, promise.finish)
+        if not promise.done():
+            promise.ticket = ticket
+        return promise
+
+    def send_then(self, request: Request, done: Callable[[Outcome], None]) -> Sending:
+        """The same, with a function to call in place of something to await."""
+        return self._ways[request.upstream].send_then(request, done)
 
     async def start(self) -> None:
         """Make ready to send, in the running event loop."""

@@ -7,12 +7,15 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohappyeyeballs
 
 from gateway.messages import Reason
 from gateway.upstreams.wire.broken import Broken
+
+P = TypeVar("P", bound=asyncio.Protocol)
 
 HEAD_START = 0.25
 """Seconds that one address has before the next is tried beside it (RFC 8305 section 5)."""
@@ -43,6 +46,20 @@ def read_address(origin: str, tls: ssl.SSLContext | None, server_name: str | Non
         return Address("localhost", "", 0, unquote(url.netloc))
     host = url.hostname or ""
     return Address(url.netloc, host, url.port or (80 if tls is None else 443), None, tls, server_name or host)
+
+
+async def connect(address: Address, connection: P, timeout: float, is_wanted: Callable[[], bool]) -> P | Broken | None:
+    """The connection made, or why it was not within `timeout` seconds. None: asked when this began, it was not wanted."""
+    if not is_wanted():
+        return None
+    try:
+        async with asyncio.timeout(timeout):
+            await dial(address, lambda: connection)
+    except Broken as error:
+        return error
+    except TimeoutError:
+        return Broken(Reason.UPSTREAM_TIMEOUT, f"accepted no connection within {timeout:g} s")
+    return connection
 
 
 async def dial(address: Address, make_protocol: Callable[[], asyncio.Protocol]) -> None:

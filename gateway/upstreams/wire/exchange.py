@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.messages import SAFE_METHODS, Failure, Outcome, Reason, Request, Response
-from gateway.upstreams.attempt import Attempt, Progress, Ticket
+from gateway.upstreams.attempt import Attempt, Progress
 from gateway.upstreams.fields import ClientFields
 from gateway.upstreams.wire.broken import Broken
 from gateway.upstreams.wire.connection import Connection
@@ -41,7 +41,6 @@ class Exchange:
         "_done",
         "_venue",
         "connection",
-        "following",
         "head",
         "outcome",
         "over",
@@ -65,15 +64,12 @@ class Exchange:
         self.connection: Connection | None = None
         self.progress = Progress.NOTHING_SENT
         self.over = False
-        self.following: Ticket | None = None
 
     def cancel(self) -> None:
         """Nobody wants the answer any more."""
         if not self.over:
             self.over = True
             self._let_go()
-        elif self.following is not None:
-            self.following.cancel()
 
     def fail(self, reason: Reason, what: str) -> None:
         """End it, and what it holds, with a failure: "users (http://users:8080) " and `what`. Nothing if it is over."""

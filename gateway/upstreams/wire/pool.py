@@ -8,7 +8,7 @@ sweep     one timer, at the first deadline there is: a timer for each request co
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from gateway.messages import Reason, Request
@@ -17,7 +17,7 @@ from gateway.upstreams.fields import ClientFields
 from gateway.upstreams.wire.alarm import Alarm
 from gateway.upstreams.wire.broken import Broken
 from gateway.upstreams.wire.connection import Call, Connection
-from gateway.upstreams.wire.dial import Address, dial
+from gateway.upstreams.wire.dial import Address, connect
 from gateway.upstreams.wire.exchange import Exchange
 from gateway.upstreams.wire.head import HeadWriter
 from gateway.upstreams.wire.heads import Heads
@@ -57,7 +57,7 @@ class Pool:
         self._open: set[Connection] = set()
         self._idle: list[Connection] = []
         self._waiting: OrderedDict[Exchange, None] = OrderedDict()
-        self._dialling: set[asyncio.Task[None]] = set()
+        self._dialling: set[asyncio.Task[Connection | Broken | None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm = Alarm(self._sweep, clock)
         self._closed = False
@@ -120,17 +120,19 @@ class Pool:
             self._idle.remove(connection)
         self._dial_more()
 
-    async def close(self) -> None:
-        """Close every connection. What is in flight or waits ends as a failure."""
+    def close(self) -> Awaitable[object]:
+        """Close every connection. What is in flight or waits ends as a failure. To be awaited for those being made."""
         self._closed = True
         self._alarm.cancel()
         for task in self._dialling:
             task.cancel()
+        for connection in tuple(self._idle):  # first, because who is told that it is over may send what comes next
+            connection.abort()
         for exchange in self._exchanges():
             exchange.fail(Reason.UPSTREAM_CLOSED, "is not asked any more: the gateway closes its connections")
         for connection in tuple(self._open):
             connection.abort()
-        await asyncio.gather(*self._dialling, return_exceptions=True)
+        return asyncio.gather(*self._dialling, return_exceptions=True)
 
     # which connection
 
@@ -190,7 +192,8 @@ class Pool:
         if self._closed:
             return
         while len(dialling) < len(self._waiting) and len(self._open) + len(dialling) < self._terms.connections:
-            task = self._running().create_task(self._dial())
+            connection = Connection(self, self._terms.limit, self._heads)
+            task = self._running().create_task(connect(self._address, connection, self._terms.connect_timeout, self._is_wanted))
             dialling.add(task)
             task.add_done_callback(self._dialled)
 
@@ -199,35 +202,35 @@ class Pool:
             raise RuntimeError(f"{self.label} is used before start()")
         return self._loop
 
-    async def _dial(self) -> None:
-        if len(self._dialling) > len(self._waiting):
-            return  # who waited for it was served, or cancelled, before this began
-        connection = Connection(self, self._terms.limit, self._heads)
-        timeout = self._terms.connect_timeout
-        try:
-            async with asyncio.timeout(timeout):
-                await dial(self._address, lambda: connection)
-        except Broken as error:
-            self._fail_first(error)
-        except TimeoutError:
-            self._fail_first(Broken(Reason.UPSTREAM_TIMEOUT, f"accepted no connection within {timeout:g} s"))
-        else:
-            if connection.closing:
-                self._fail_first(Broken(Reason.UPSTREAM_CLOSED, "closed the connection without an answer"))
-            else:
-                now = self._clock()
-                connection.retires = now + self._terms.max_age
-                self._dialling.difference_update({asyncio.current_task()})  # or it would count twice until the task has ended
-                self._open.add(connection)
-                self._employ(connection, now)
+    def _is_wanted(self) -> bool:
+        """Whether a connection that is about to be made still is: who waited for it may have been served, or cancelled."""
+        return len(self._dialling) <= len(self._waiting)
 
-    def _dialled(self, task: "asyncio.Task[None]") -> None:
+    def _dialled(self, task: "asyncio.Task[Connection | Broken | None]") -> None:
         self._dialling.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if not task.cancelled():
+            self._take(task)
+        self._dial_more()
+
+    def _take(self, task: "asyncio.Task[Connection | Broken | None]") -> None:
+        """What came of dialling: a connection, why there is none, None if it was not wanted, or a bug."""
+        error = task.exception()
+        made = None if error is not None else task.result()
+        if error is not None:
             message = "making a connection failed in a way that is the gateway's fault"
             self._running().call_exception_handler({"message": message, "exception": error, "task": task})
             self._fail_first(Broken(Reason.INTERNAL, "could not be connected to, and that is the gateway's fault"))
-        self._dial_more()
+        elif isinstance(made, Broken):
+            self._fail_first(made)
+        elif made is not None and made.closing:
+            self._fail_first(Broken(Reason.UPSTREAM_CLOSED, "closed the connection without an answer"))
+        elif made is not None and self._closed:
+            made.abort()
+        elif made is not None:
+            now = self._clock()
+            made.retires = now + self._terms.max_age
+            self._open.add(made)
+            self._employ(made, now)
 
     def _fail_first(self, error: Broken) -> None:
         """No connection could be made: the request that has waited longest has waited for that."""

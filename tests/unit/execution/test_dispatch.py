@@ -7,7 +7,7 @@ import pytest
 from gateway.batch.routes import HeaderPolicy, Route, RouteTable
 from gateway.execution.budget import Budget
 from gateway.execution.scheduler import execute
-from gateway.messages import Context, Headers, Outcome, Reason, Request, Response
+from gateway.messages import Context, Headers, Outcome, Reason, Request, Response, Trace
 from tests.support.batches import CONTEXT, PLENTY, Script, engine, envelope, ok, plan
 
 POLICY = HeaderPolicy(frozenset({"accept", "cookie"}), frozenset({"x-debug"}), (("x-key", "ours"),))
@@ -113,6 +113,21 @@ async def test_text_goes_in_its_charset(content_type: str, body: bytes) -> None:
     request, _ = await send(operation, "é")
     assert request is not None
     assert request.body == body
+
+
+@pytest.mark.parametrize(
+    ("outer", "sent"),
+    [
+        ("00000000000000fd", ["00000000000000fe", "00000000000000ff", "0000000000000100", "0000000000000101"]),
+        ("00ffffffffffffff", ["0100000000000000", "0100000000000001", "0100000000000002", "0100000000000003"]),
+        ("fffffffffffffffe", ["ffffffffffffffff", "0000000000000001", "0000000000000002", "0000000000000003"]),
+    ],
+)
+async def test_each_request_is_a_span_of_its_own_and_none_is_zero(outer: str, sent: list[str]) -> None:
+    script = Script()
+    context = Context("r", Trace("a" * 32, outer), "192.0.2.1")
+    await execute(plan(envelope(*["/a"] * 4), routes=TABLE), engine(script, routes=TABLE), context, Budget(PLENTY))
+    assert [dict(request.headers)["traceparent"].split("-")[2] for request in script.requests] == sent
 
 
 async def test_a_response_keeps_its_text_and_its_headers() -> None:

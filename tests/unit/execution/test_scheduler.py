@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,8 +14,22 @@ from gateway.batch.routes import Route, RouteTable
 from gateway.execution.budget import Budget
 from gateway.execution.engine import Engine
 from gateway.execution.scheduler import Ended, execute
-from gateway.messages import Context, Failure, Outcome, Reason, Request, Response
-from tests.support.batches import CONTEXT, PLENTY, ROUTES, HeldSend, engine, envelope, ok, plan, rules, turn
+from gateway.messages import Context, Failure, Outcome, Reason, Request, Response, Ticket
+from tests.support.batches import (
+    CONTEXT,
+    PLENTY,
+    ROUTES,
+    HeldCalls,
+    HeldSend,
+    HeldTicket,
+    engine,
+    envelope,
+    ok,
+    plan,
+    rules,
+    send_nothing,
+    turn,
+)
 from tests.support.clock import Clock
 
 
@@ -37,8 +51,14 @@ def cause(result: Result) -> str | None:
     return result.outcome.cause
 
 
-async def test_what_waits_for_nothing_goes_out_together_and_the_answer_is_in_the_order_asked() -> None:
-    held = HeldSend()
+@pytest.fixture(params=[HeldSend, HeldCalls], ids=["awaited", "called"])
+def held(request: pytest.FixtureRequest) -> HeldSend:
+    """Every Send that is held, and every SendThen."""
+    made: HeldSend = request.param()
+    return made
+
+
+async def test_what_waits_for_nothing_goes_out_together_and_the_answer_is_in_the_order_asked(held: HeldSend) -> None:
     running = begin(envelope(op("a"), op("b"), op("c")), held)
     await turn()
     assert held.held == ["/any/a", "/any/b", "/any/c"]
@@ -48,8 +68,7 @@ async def test_what_waits_for_nothing_goes_out_together_and_the_answer_is_in_the
     assert told((await running).results) == [("a", 200, None), ("b", 200, None), ("c", 200, None)]
 
 
-async def test_a_step_goes_out_the_moment_what_it_needs_is_there() -> None:
-    held = HeldSend()
+async def test_a_step_goes_out_the_moment_what_it_needs_is_there(held: HeldSend) -> None:
     chain = [op("a"), op("b", dependsOn=["a"]), op("c", dependsOn=["b"])]
     running = begin(envelope(*chain, op("slow"), op("last", dependsOn=["c", "slow"])), held)
     await turn()
@@ -66,8 +85,7 @@ async def test_a_step_goes_out_the_moment_what_it_needs_is_there() -> None:
     await running
 
 
-async def test_after_waits_for_failure_too_and_for_all_that_is_nested() -> None:
-    held = HeldSend()
+async def test_after_waits_for_failure_too_and_for_all_that_is_nested(held: HeldSend) -> None:
     running = begin(envelope(op("p", requests=[op("c")]), op("z", after=["p"])), held)
     await turn()
     await held.end("/any/p")
@@ -77,8 +95,7 @@ async def test_after_waits_for_failure_too_and_for_all_that_is_nested() -> None:
     assert told((await running).results) == [("p", 200, None), ("c", 500, None), ("z", 200, None)]
 
 
-async def test_a_failure_fails_what_depends_on_it_and_nothing_else() -> None:
-    held = HeldSend()
+async def test_a_failure_fails_what_depends_on_it_and_nothing_else(held: HeldSend) -> None:
     running = begin(envelope(op("a"), op("b", dependsOn=["a"]), op("c", dependsOn=["b"]), op("other")), held)
     await turn()
     await held.end("/any/a", ok(status=404))
@@ -91,8 +108,7 @@ async def test_a_failure_fails_what_depends_on_it_and_nothing_else() -> None:
     assert (results[1].started, results[1].target) == (None, None)
 
 
-async def test_the_cause_is_the_earliest_failed_ancestor_in_the_order_asked() -> None:
-    held = HeldSend()
+async def test_the_cause_is_the_earliest_failed_ancestor_in_the_order_asked(held: HeldSend) -> None:
     running = begin(envelope(op("z", dependsOn=["b", "a"]), {"path": "/any/x"}, op("a"), op("b")), held)
     await turn()
     await held.end("/any/b", ok(status=500))
@@ -101,8 +117,7 @@ async def test_the_cause_is_the_earliest_failed_ancestor_in_the_order_asked() ->
     assert cause((await running).results[0]) == "a"
 
 
-async def test_stopping_cancels_what_is_safe_awaits_what_is_not_and_starts_nothing_new() -> None:
-    held = HeldSend()
+async def test_stopping_cancels_what_is_safe_awaits_what_is_not_and_starts_nothing_new(held: HeldSend) -> None:
     body = envelope(
         op("bad"),
         op("read"),
@@ -129,8 +144,7 @@ async def test_stopping_cancels_what_is_safe_awaits_what_is_not_and_starts_nothi
     assert len(held.requests) == 3
 
 
-async def test_a_child_that_fails_stops_the_batch() -> None:
-    held = HeldSend()
+async def test_a_child_that_fails_stops_the_batch(held: HeldSend) -> None:
     body = envelope(
         op("list"),
         {"name": "each", "path": "/any/each/${item}", "forEach": "${result=list:$}"},
@@ -146,8 +160,7 @@ async def test_a_child_that_fails_stops_the_batch() -> None:
     assert told(results[1].items or ()) == [("each", 500, None), ("each", 424, Reason.STOPPED)]
 
 
-async def test_a_child_that_is_refused_stops_those_after_it_before_they_are_sent() -> None:
-    held = HeldSend()
+async def test_a_child_that_is_refused_stops_those_after_it_before_they_are_sent(held: HeldSend) -> None:
     body = envelope(op("list"), {"path": "/any/each/${item}", "forEach": "${result=list:$}"}, onError="stop")
     running = begin(body, held)
     await turn()
@@ -157,8 +170,7 @@ async def test_a_child_that_is_refused_stops_those_after_it_before_they_are_sent
     assert held.targets == ["/any/list"]
 
 
-async def test_for_each_sends_its_children_at_once_and_its_dependents_read_them_in_order() -> None:
-    held = HeldSend()
+async def test_for_each_sends_its_children_at_once_and_its_dependents_read_them_in_order(held: HeldSend) -> None:
     body = envelope(
         op("list"),
         {"name": "each", "path": "/any/each/${item:$.id}?n=${index}", "forEach": "${result=list:$.all[*]}"},
@@ -176,8 +188,7 @@ async def test_for_each_sends_its_children_at_once_and_its_dependents_read_them_
     assert [one.status for one in (await running).results] == [200, 207, 200]
 
 
-async def test_for_each_over_nothing_succeeds_and_over_no_list_fails() -> None:
-    held = HeldSend()
+async def test_for_each_over_nothing_succeeds_and_over_no_list_fails(held: HeldSend) -> None:
     made = [
         op("list"),
         {"path": "/any/${item}", "forEach": "${result=list:$.a}"},
@@ -210,8 +221,7 @@ async def test_what_a_route_takes_of_one_batch_counts_every_child() -> None:
     assert len(held.requests) == 4
 
 
-async def test_the_deadline_answers_what_has_finished_and_tells_what_may_have_been_done() -> None:
-    held = HeldSend()
+async def test_the_deadline_answers_what_has_finished_and_tells_what_may_have_been_done(held: HeldSend) -> None:
     body = envelope(op("done"), op("read"), op("write", method="POST"), op("next", dependsOn=["read"]))
     scheduled = engine(held)
     running = asyncio.create_task(execute(plan(body), scheduled, CONTEXT, Budget(PLENTY)))
@@ -230,14 +240,12 @@ async def test_the_deadline_answers_what_has_finished_and_tells_what_may_have_be
     assert scheduled.runs == set()
 
 
-async def test_the_deadline_ends_a_batch_by_itself() -> None:
-    held = HeldSend()
+async def test_the_deadline_ends_a_batch_by_itself(held: HeldSend) -> None:
     ended = await begin(envelope(op("a"), op("b", dependsOn=["a"]), timeout=1), held)
     assert told(ended.results) == [("a", 504, Reason.BATCH_DEADLINE), ("b", 504, Reason.BATCH_DEADLINE)]
 
 
-async def test_an_operation_has_its_own_deadline_inside_the_batchs() -> None:
-    held = HeldSend()
+async def test_an_operation_has_its_own_deadline_inside_the_batchs(held: HeldSend) -> None:
     given = rules(timeout=9.0, operation_timeout=5.0)
     made = [op("route"), op("short", timeout=1500), op("clamped", timeout=8000), op("long", timeout=9_000_000)]
     running = begin(envelope(*made), held, given, RouteTable((Route("any", "/any", timeout=4.0),)))
@@ -249,8 +257,7 @@ async def test_an_operation_has_its_own_deadline_inside_the_batchs() -> None:
     await running
 
 
-async def test_a_client_that_has_gone_takes_safe_requests_along_and_unsafe_ones_are_awaited() -> None:
-    held = HeldSend()
+async def test_a_client_that_has_gone_takes_safe_requests_along_and_unsafe_ones_are_awaited(held: HeldSend) -> None:
     running = begin(envelope(op("read"), op("write", method="DELETE"), op("next", after=["write"])), held)
     await turn()
     running.cancel()
@@ -264,8 +271,7 @@ async def test_a_client_that_has_gone_takes_safe_requests_along_and_unsafe_ones_
     assert told(ended.results) == [("read", 499, gone), ("write", 204, None), ("next", 499, gone)]
 
 
-async def test_being_cancelled_twice_closes_everything() -> None:
-    held = HeldSend()
+async def test_being_cancelled_twice_closes_everything(held: HeldSend) -> None:
     running = begin(envelope(op("write", method="POST")), held)
     await turn()
     running.cancel()
@@ -294,6 +300,32 @@ async def test_a_run_ends_only_when_what_it_cancelled_has_closed() -> None:
     closed.set()
     assert told((await running).results) == [("a", 504, Reason.BATCH_DEADLINE)]
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_fails_before_it_is_on_its_way_ends_there_and_then() -> None:
+    sent: list[str] = []
+
+    def send_then(request: Request, done: Callable[[Outcome], None]) -> Ticket:
+        sent.append(request.target)
+        done(Failure(Reason.CIRCUIT_OPEN, "open") if request.target == "/any/2" else ok([1, 2, 3]))
+        return HeldTicket(asyncio.get_running_loop().create_future())
+
+    made = plan(
+        envelope(op("list"), {"name": "each", "path": "/any/${item}", "forEach": "${result=list:$}"}, op("b"), onError="stop")
+    )
+    given = Engine(send_nothing, ROUTES, Rules(), Clock(), Budget(PLENTY), send_then=send_then)
+    results = (await execute(made, given, CONTEXT, Budget(PLENTY))).results
+    assert sent == ["/any/list", "/any/b", "/any/1", "/any/2"]
+    assert [one.status for one in results[1].items or ()] == [200, 503, 424]
+
+
+async def test_a_client_that_leaves_when_all_in_flight_is_safe_ends_the_batch_at_once(held: HeldSend) -> None:
+    running = begin(envelope(op("read"), op("next", after=["read"]), op("last", dependsOn=["next"])), held)
+    await turn()
+    running.cancel()
+    await turn()
+    assert running.done()
+    assert [one.status for one in (await running).results] == [499, 499, 499]
 
 
 async def test_a_send_that_raises_is_one_failed_operation() -> None:
@@ -330,8 +362,7 @@ async def test_a_bug_reaches_the_caller_instead_of_leaving_him_waiting(late: boo
     assert held.held == []
 
 
-async def test_nothing_is_left_behind() -> None:
-    held = HeldSend()
+async def test_nothing_is_left_behind(held: HeldSend) -> None:
     scheduled = engine(held)
     made = plan(envelope(op("a"), op("b", method="POST"), onError="stop"))
     running = asyncio.create_task(execute(made, scheduled, CONTEXT, Budget(PLENTY)))

@@ -1,12 +1,10 @@
 """A failing upstream is left alone, tried by one request, and taken back."""
 
-from collections.abc import Callable
-
 import pytest
 
-from gateway.messages import Failure, Outcome, Reason, Request, Response
-from gateway.upstreams.attempt import Ticket
+from gateway.messages import Failure, Outcome, Reason, Request, Response, Ticket
 from gateway.upstreams.breaker import Breaker, Circuit, judge
+from gateway.upstreams.sending import Outer, Sending, Way
 from tests.support.clock import Clock
 
 REQUEST = Request("users", "GET", "/users/1", (), None, deadline=2000.0)
@@ -17,16 +15,19 @@ DOWN = Failure(Reason.UPSTREAM_CONNECT, "refused")
 class Held:
     """A request that the upstream has and does not answer until the test says what."""
 
-    def __init__(self, done: Callable[[Outcome], None]) -> None:
-        self.answer = done
+    def __init__(self, outer: Outer, sending: Sending) -> None:
+        self._outer = outer
+        self.sending = sending
         self.cancelled = False
 
-    def cancel(self) -> None:
-        self.cancelled = True
+    def answer(self, outcome: Outcome) -> None:
+        self._outer.finish(self.sending, outcome)
 
 
 class Play:
     """A breaker round an upstream that answers at once what the test sets, or holds the request if that is None."""
+
+    outer: Outer
 
     def __init__(self, minimum: int = 4, failure_ratio: float = 0.5) -> None:
         self.clock = Clock()
@@ -42,20 +43,23 @@ class Play:
             patience=1.0,
             clock=self.clock,
         )
-        self._start = self.breaker.around(self._take)
+        self._way = Way([self.breaker], self, self.clock)
 
-    def _take(self, _: Request, done: Callable[[Outcome], None]) -> Ticket:
-        held = Held(done)
+    def start(self, sending: Sending) -> None:
+        held = Held(self.outer, sending)
         self.sent.append(held)
         self.clock.now += self.takes
         if self.outcome is not None:
-            done(self.outcome)
-        return held
+            held.answer(self.outcome)
+
+    def cancel(self, sending: Sending) -> None:
+        (held,) = [one for one in self.sent if one.sending is sending]
+        held.cancelled = True
 
     def begin(self, request: Request = REQUEST) -> tuple[Ticket, list[Outcome]]:
         """Send; the ticket, and the outcome when there is one."""
         outcomes: list[Outcome] = []
-        return self._start(request, outcomes.append), outcomes
+        return self._way.send_then(request, outcomes.append), outcomes
 
     def send(self, request: Request = REQUEST) -> Outcome:
         (outcome,) = self.begin(request)[1]

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from gateway.messages import Failure, Outcome, Reason, Request, Response
-from gateway.upstreams.attempt import Attempt, Progress, Ticket
+from gateway.messages import Failure, Outcome, Reason, Request, Response, Ticket
+from gateway.upstreams.attempt import Attempt, Progress
 from gateway.upstreams.retries import BUDGET_FLOOR, Retries, may_try_again, pause_before
+from gateway.upstreams.sending import Way
 from tests.support.clock import Clock
 
 
@@ -17,11 +18,9 @@ class Tried:
 
     outcome: Outcome
     progress: Progress
-    following: Ticket | None = None
 
     def cancel(self) -> None:
-        if self.following is not None:
-            self.following.cancel()
+        pytest.fail("it has ended")
 
 
 ANSWERED = Tried(Response(200, (), b"ok"), Progress.ANSWERED)
@@ -40,8 +39,10 @@ class Play:
         self.sent: list[float] = []
         self._tries = tries
         self._takes = takes
-        self.retries = Retries(times=times, budget=budget, clock=self.clock, random=lambda: 0.5, later=self.clock.later)
-        self._start = self.retries.around(self._try)
+        self.retries = Retries(
+            self._try, times=times, budget=budget, clock=self.clock, random=lambda: 0.5, later=self.clock.later
+        )
+        self._way = Way([], self.retries, self.clock)
 
     def _try(self, _: Request, done: Callable[[Attempt], None]) -> Ticket:
         self.sent.append(self.clock.now)
@@ -53,7 +54,7 @@ class Play:
         """Send; the ticket, and the outcome when there is one."""
         outcomes: list[Outcome] = []
         request = Request("users", method, "/", (), None, self.clock.now + patience)
-        return self._start(request, outcomes.append), outcomes
+        return self._way.send_then(request, outcomes.append), outcomes
 
     def send(self, method: str = "GET", patience: float = 60.0) -> Outcome:
         _, outcomes = self.begin(method, patience)

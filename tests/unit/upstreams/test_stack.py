@@ -1,40 +1,65 @@
 """The layers in their order, and the way to each upstream."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from gateway.config.settings import UpstreamSettings
 from gateway.messages import Failure, Outcome, Reason, Request, Response
-from gateway.upstreams.attempt import ENDED, Layer, Start, Ticket
 from gateway.upstreams.breaker import Circuit
-from gateway.upstreams.stack import Gauges, Upstreams, compose
+from gateway.upstreams.sending import Inner, Outer, Sending, Way
+from gateway.upstreams.stack import Gauges, Upstreams
 from tests.support.room import ask, begin, room_for
 from tests.support.upstream import ScriptedUpstream, close, refused_port, respond
 
 
+class Passing:
+    """A layer that notes what comes by."""
+
+    inner: Inner
+    outer: Outer
+
+    def __init__(self, name: str, seen: list[str]) -> None:
+        self._name = name
+        self._seen = seen
+
+    def start(self, sending: Sending) -> None:
+        self._seen.append(f"{self._name} in")
+        self.inner.start(sending)
+
+    def finish(self, sending: Sending, outcome: Outcome) -> None:
+        self._seen.append(f"{self._name} out")
+        self.outer.finish(sending, outcome)
+
+    def cancel(self, sending: Sending) -> None:
+        self._seen.append(f"{self._name} cancelled")
+        self.inner.cancel(sending)
+
+
+class Network(Passing):
+    """Where it ends."""
+
+    def start(self, sending: Sending) -> None:
+        if sending.request.method == "GET":
+            self.outer.finish(sending, OK)
+
+    def cancel(self, sending: Sending) -> None:
+        self._seen.append(f"{self._name} cancelled")
+
+
 def test_the_first_layer_is_the_outermost() -> None:
-    way: list[str] = []
-
-    def layer(name: str) -> Layer:
-        def around(start: Start) -> Start:
-            def pass_on(request: Request, done: Callable[[Outcome], None]) -> Ticket:
-                way.append(name)
-                return start(request, done)
-
-            return pass_on
-
-        return around
-
-    def answer(_: Request, done: Callable[[Outcome], None]) -> Ticket:
-        way.append("network")
-        done(OK)
-        return ENDED
-
+    seen: list[str] = []
     outcomes: list[Outcome] = []
-    compose([layer("first"), layer("second")], answer)(Request("users", "GET", "/", (), None, 0.0), outcomes.append)
-    assert (way, outcomes) == (["first", "second", "network"], [OK])
+    way = Way([Passing("first", seen), Passing("second", seen)], Network("network", seen), lambda: 0.0)
+    request = Request("users", "GET", "/", (), None, 0.0)
+    way.send_then(request, outcomes.append).cancel()
+    assert (seen, outcomes) == (["first in", "second in", "second out", "first out"], [OK])
+    seen.clear()
+    ticket = way.send_then(request._replace(method="POST"), outcomes.append)
+    ticket.cancel()
+    ticket.cancel()
+    assert seen == ["first in", "second in", "first cancelled", "second cancelled", "network cancelled"]
+    assert outcomes == [OK]
 
 
 OK = Response(200, (), b"")

@@ -5,7 +5,7 @@ import pytest
 from gateway import __version__
 from gateway.messages import Failure, Headers, Reason, Request, Response
 from gateway.upstreams.wire.broken import Broken
-from gateway.upstreams.wire.head import HeadWriter
+from gateway.upstreams.wire.head import KEPT, HeadWriter
 from tests.support.room import ask, room_for
 from tests.support.upstream import Arrival, ScriptedUpstream, respond
 
@@ -183,3 +183,39 @@ async def test_a_header_that_cannot_be_sent_connects_to_nothing(headers: Headers
 def test_other_methods_are_not_sent(method: str) -> None:
     with pytest.raises(Broken):
         write(method)
+
+
+TRACE = ("traceparent", f"00-{'a' * 32}-{'b' * 16}-00")
+
+
+@pytest.mark.parametrize(
+    "common",
+    [(), (("accept", "x"),), (("accept", "x"), ("host", "evil.example"), ("user-agent", "mine/1"))],
+    ids=["none", "one", "agent"],
+)
+@pytest.mark.parametrize("after", [(), (("content-type", "text/plain"),)], ids=["last", "typed"])
+def test_what_a_batch_has_in_common_is_kept_and_changes_nothing(common: Headers, after: Headers) -> None:
+    writer = HeadWriter("users:8080", reuse=True)
+    headers = (*common, TRACE, *after)
+    other = ("traceparent", f"00-{'a' * 32}-{'c' * 16}-00")
+    first = writer.write(Request("users", "GET", "/1", headers, None, 0.0))
+    second = writer.write(Request("users", "GET", "/1", (*common, other, *after), None, 0.0))
+    assert first == second.replace(b"c" * 16, b"b" * 16)
+    assert first.decode() == write("GET", "/1", (*common, ("x-trace", TRACE[1]), *after)).replace("x-trace", "traceparent")
+
+
+@pytest.mark.parametrize("headers", [(("traceparent", "a\r\nx: y"),), (TRACE, ("content-type", "a\nx: y"))])
+def test_a_value_after_what_is_kept_stays_on_its_line_too(headers: Headers) -> None:
+    with pytest.raises(Broken, match="would not stay on its line"):
+        write(headers=headers)
+
+
+def test_a_trace_anywhere_else_is_a_field_like_others() -> None:
+    assert write(headers=(TRACE, ("user-agent", "mine/1"))).count("user-agent") == 1
+
+
+def test_only_so_many_lists_of_fields_are_kept() -> None:
+    writer = HeadWriter("users:8080", reuse=True)
+    for number in range(3 * KEPT):
+        writer.write(Request("users", "GET", "/", (("x-request-id", str(number)), TRACE), None, 0.0))
+    assert len(writer._kept) <= KEPT

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.config.settings import UpstreamSettings
-from gateway.messages import Failure, Reason, Response
-from gateway.upstreams.sending import Sending
+from gateway.messages import Failure, Outcome, Reason, Response
+from gateway.upstreams.promise import Promise
 from gateway.upstreams.stack import Upstreams
 from gateway.upstreams.wire.dial import Address
 from gateway.upstreams.wire.pool import Pool, Terms
@@ -39,7 +39,7 @@ class Stage:
         """Targets in the order of arrival."""
         return [arrival.target for arrival in self.upstream.arrivals]
 
-    async def ask(self, count: int) -> list[Sending]:
+    async def ask(self, count: int) -> list[Promise]:
         """Send that many, /1 and so on, and wait until as many as may be have arrived."""
         sendings = [self.room.send(ask(f"/{number}")) for number in range(1, count + 1)]
         await self.upstream.arrived(self.gauges[0])
@@ -361,3 +361,17 @@ async def test_the_end_ends_those_in_flight_and_those_that_wait() -> None:
         assert [reason_of(await sending) for sending in sendings] == [Reason.UPSTREAM_CLOSED] * 2
         await stage.upstream.exchanges[0].gone()
         assert stage.room.gauges()["users"].connections == 0
+
+
+async def test_who_sends_because_all_is_being_closed_is_refused_although_a_connection_idles() -> None:
+    outcomes: list[Outcome] = []
+    async with stage_with(connections=2) as stage:
+        room = stage.room
+        idling = room.send(ask("/idling"))
+        room.send_then(ask("/held"), lambda _: outcomes.append(room.send(ask("/late")).result()))
+        await stage.upstream.arrived(2)
+        await stage.answer(1 + stage.arrived.index("/idling"))
+        await idling
+        assert room.gauges()["users"].idle == 1
+        await room.close()
+        assert [reason_of(outcome) for outcome in outcomes] == [Reason.UPSTREAM_CLOSED]
