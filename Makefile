@@ -41,11 +41,14 @@ test: setup setup-servers ## every check that needs Python only
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --ignore=tests/clients
 
-.PHONY: test-compiled
-test-compiled: compiled setup-servers ## the tests of behaviour once more, against the compiled gateway
+.PHONY: beside-compiled
+beside-compiled: compiled setup-servers # everything but the source, which would be imported in the place of what is installed
 	@.venv-compiled/bin/gateway version | grep compiled
 	@rm -rf .venv-compiled/tree && mkdir .venv-compiled/tree
 	@cp -R $(filter-out gateway,$(wildcard *)) .venv-compiled/tree && ln -s ../../.venv-servers .venv-compiled/tree/.venv-servers
+
+.PHONY: test-compiled
+test-compiled: beside-compiled ## the tests of behaviour once more, against the compiled gateway
 	cd .venv-compiled/tree && ../bin/python -m pytest --ignore=tests/clients --ignore=tests/architecture
 
 .PHONY: test-clients
@@ -63,6 +66,10 @@ fuzz: interpreter ## feed invented answers to the upstream client for a minute (
 .PHONY: bench
 bench: setup ## measure what the gateway costs, beside its peers (BENCH=--help lists the options)
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+.PHONY: bench-compiled
+bench-compiled: beside-compiled ## the same for the compiled gateway
+	@cd .venv-compiled/tree && ../bin/python -m tests.bench $(BENCH)
 
 .PHONY: format
 format: setup ## format the code and mend what ruff can mend

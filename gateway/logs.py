@@ -49,8 +49,8 @@ class LineWriter:
         self._closing = False
         self.dropped = 0
         # A daemon: a pipe that nobody reads must not keep the process from ending.
-        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
-        self._thread.start()
+        self._flusher = threading.Thread(target=self._write_all, name="log", daemon=True)
+        self._flusher.start()
 
     def write(self, line: str | bytes) -> None:
         """Take one line, or drop and count it."""
@@ -69,7 +69,7 @@ class LineWriter:
         """Write what is waiting, for at most `timeout` seconds."""
         self._closing = True
         self._woken.set()
-        self._thread.join(timeout)
+        self._flusher.join(timeout)
 
     def _write_all(self) -> None:
         while not self._closing or self._lines:

@@ -219,9 +219,11 @@ def _select(fields: Fields, compiler: Compiler) -> Select | None:
 
 
 def _omit(fields: Fields) -> bool | str | None:
-    value: bool | str | None = load(fields.raw["omit"]) if "omit" in fields else None
-    if value is None or isinstance(value, bool) or value == "onSuccess":
+    value: object = load(fields.raw["omit"]) if "omit" in fields else None
+    if value is None or isinstance(value, bool):
         return value
+    if value == "onSuccess":
+        return "onSuccess"
     fields.wrong("omit", f'omit must be true or "onSuccess", got {describe(fields.raw["omit"])}')
     return None
 

@@ -6,7 +6,7 @@ assert outcome == Fed(Response(204, (), b""), again=True)
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from gateway.messages import Outcome, Request
 from gateway.upstreams.attempt import Attempt
@@ -68,7 +68,7 @@ class Line:
     def __init__(self, limit: int = LIMIT, *, show_cookies: bool = False) -> None:
         self._room = Room(show_cookies)
         self.connection = Connection(self._room, limit)
-        self.transport = NoTransport(self.connection)
+        self.transport = NoTransport(cast(asyncio.Protocol, self.connection))
         self.connection.connection_made(self.transport)
 
     def ask(self, pieces: Iterable[bytes], method: str = "GET", watch: Callable[[], None] = lambda: None) -> Fed:

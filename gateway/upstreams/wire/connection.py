@@ -42,8 +42,8 @@ class Owner(Protocol):
         """The connection is no more. Comes before the last word to its call."""
 
 
-class Connection(asyncio.Protocol):
-    """Writes a request, reads its answer, tells its call.
+class Connection:
+    """Writes a request, reads its answer, tells its call. An `asyncio.Protocol` by its methods.
 
     `closing`: it takes no more requests. `expires` and `retires` are for its owner to note until when it may idle and be used,
     `call` is for its owner to look at.

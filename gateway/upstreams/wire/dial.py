@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import aiohappyeyeballs
@@ -15,7 +15,7 @@ import aiohappyeyeballs
 from gateway.messages import Reason
 from gateway.upstreams.wire.broken import Broken
 
-P = TypeVar("P", bound=asyncio.Protocol)
+C = TypeVar("C")
 
 HEAD_START = 0.25
 """Seconds that one address has before the next is tried beside it (RFC 8305 section 5)."""
@@ -48,13 +48,16 @@ def read_address(origin: str, tls: ssl.SSLContext | None, server_name: str | Non
     return Address(url.netloc, host, url.port or (80 if tls is None else 443), None, tls, server_name or host)
 
 
-async def connect(address: Address, connection: P, timeout: float, is_wanted: Callable[[], bool]) -> P | Broken | None:
-    """The connection made, or why it was not within `timeout` seconds. None: asked when this began, it was not wanted."""
+async def connect(address: Address, connection: C, timeout: float, is_wanted: Callable[[], bool]) -> C | Broken | None:
+    """The connection made, or why it was not within `timeout` seconds. None: asked when this began, it was not wanted.
+
+    `connection` has the methods of an `asyncio.Protocol`, and need not be one by inheritance.
+    """
     if not is_wanted():
         return None
     try:
         async with asyncio.timeout(timeout):
-            await dial(address, lambda: connection)
+            await dial(address, lambda: cast(asyncio.Protocol, connection))
     except Broken as error:
         return error
     except TimeoutError:

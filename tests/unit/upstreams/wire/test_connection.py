@@ -1,7 +1,7 @@
 """One connection: what is written and when, what closes it, and what its call is told."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -40,7 +40,7 @@ class Play:
         self.until = 0.0
         self.transport = Transport(room)
         self.connection = Connection(self, 1 << 20)
-        self.transport.protocol = self.connection
+        self.transport.protocol = cast(asyncio.Protocol, self.connection)
         self.connection.connection_made(self.transport)
 
     def send(self, body: bytes | None = None, method: str = "GET") -> None:
