@@ -4,9 +4,10 @@ Bytes of a batch in, bytes of its answer out. A Refusal comes out of the first t
 """
 
 from gateway.batch.assembly import assemble
+from gateway.batch.operation import Envelope
 from gateway.batch.plan import make_plan
 from gateway.batch.results import Finished, summarise
-from gateway.dialects.dialect import Dialect
+from gateway.dialects.dialect import Asked, Dialect
 from gateway.execution.budget import Budget
 from gateway.execution.engine import Engine
 from gateway.execution.scheduler import execute
@@ -17,23 +18,31 @@ CLIENT_GONE = 499
 
 
 class Answer(Record, frozen=True):
-    """What to send to the client, and what happened. Status 499: the client has gone, and there is nothing to send."""
+    """What to send to the client, and what happened if a batch was run.
+
+    Status 499: the client has gone, and there is nothing to send.
+    """
 
     status: int
     headers: Headers
     body: bytes
-    finished: Finished
+    finished: Finished | None = None
 
 
-async def answer(body: bytes, dialect: Dialect, context: Context, engine: Engine) -> Answer:
-    """Run the batch in `body`. Raises Refusal if it is refused as a whole."""
+async def answer(asked: Asked, dialect: Dialect, context: Context, engine: Engine) -> Answer:
+    """Run the batch that is asked for. Raises Refusal if it is refused as a whole."""
     started = engine.clock()
+    return await run(dialect.decode(asked, engine.rules), dialect, context, engine, started)
+
+
+async def run(envelope: Envelope, dialect: Dialect, context: Context, engine: Engine, started: float) -> Answer:
+    """Run a batch that began at `started` (seconds of the engine's clock). Raises Refusal if it has no plan."""
     limits = engine.rules.limits
-    plan = make_plan(dialect.decode(body, engine.rules), engine.routes, limits)
+    plan = make_plan(envelope, engine.routes, limits)
     budget = Budget(limits.answer, engine.budget)
     try:
         ended = await execute(plan, engine, context, budget)
-        depth = max([step.stage for step in plan.steps])
+        depth = max([step.stage for step in plan.steps], default=0)
         finished = summarise(ended.results, engine.clock() - started, depth)
         if ended.client_gone:
             return Answer(CLIENT_GONE, (), b"", finished)

@@ -73,7 +73,8 @@ class Operation(Record, frozen=True):
 class Envelope(Record, frozen=True):
     """One batch as values. `timeout` is in seconds; `headers` go into every operation, before its own.
 
-    `problems` were found while decoding; the plan adds its own and refuses them all at once.
+    `problems` were found while decoding; the plan adds its own and refuses them all at once. `own` is what the dialect wants
+    back when it encodes the answer; nobody else looks at it.
     """
 
     operations: tuple[Operation, ...]
@@ -82,3 +83,4 @@ class Envelope(Record, frozen=True):
     stop_on_error: bool = False
     show_headers: bool | None = None
     problems: tuple[Problem, ...] = ()
+    own: object = None

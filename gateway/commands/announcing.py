@@ -2,7 +2,7 @@
 
 import sys
 
-from gateway.app import Addresses
+from gateway.app.listening import Addresses
 from gateway.logs import Logs
 
 

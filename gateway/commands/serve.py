@@ -7,7 +7,8 @@ import argparse
 import os
 import sys
 
-from gateway.app import GOODBYE, App, CannotListen, open_logs
+from gateway.app.app import GOODBYE, App, open_logs
+from gateway.app.listening import CannotListen
 from gateway.commands.announcing import announce
 from gateway.commands.configuration import add_config_option, load_named
 from gateway.commands.ending import Ending, follow_signals, run_unless

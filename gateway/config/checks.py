@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from gateway.config.addresses import overlap, reaches, split_origin
 from gateway.config.problems import Path
-from gateway.config.settings import Settings, TlsSettings, UpstreamSettings
+from gateway.config.settings import Settings
 from gateway.config.units import format_duration, format_size
+from gateway.config.upstreams import TlsSettings, UpstreamSettings
 
 
 class Finding(NamedTuple):

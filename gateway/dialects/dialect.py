@@ -1,5 +1,6 @@
 """What every dialect can do."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from gateway.batch.assembly import Entry
@@ -8,6 +9,14 @@ from gateway.batch.operation import Envelope
 from gateway.batch.results import Finished
 from gateway.errors import Refusal
 from gateway.messages import Headers
+
+
+class Asked(NamedTuple):
+    """What a client asks: the body, inflated; the query as sent, without `?`; header values by lower-case name."""
+
+    body: bytes
+    query: str = ""
+    headers: Mapping[str, str] = {}
 
 
 class Encoded(NamedTuple):
@@ -25,7 +34,7 @@ class Dialect(Protocol):
     def name(self) -> str:
         """One word, lower case."""
 
-    def decode(self, body: bytes, rules: Rules) -> Envelope:
+    def decode(self, asked: Asked, rules: Rules) -> Envelope:
         """The envelope, or a Refusal with every problem found."""
 
     def encode(self, envelope: Envelope, entries: tuple[Entry, ...], finished: Finished) -> Encoded:

@@ -6,7 +6,7 @@ from gateway.batch.assembly import Entry
 from gateway.batch.compile import Rules
 from gateway.batch.operation import Envelope
 from gateway.batch.results import Finished
-from gateway.dialects.dialect import Encoded
+from gateway.dialects.dialect import Asked, Encoded
 from gateway.dialects.native_decode import decode
 from gateway.dialects.native_encode import Flavour, encode
 from gateway.dialects.native_plain import decode_plain
@@ -25,9 +25,9 @@ class Native:
         """The flavour's name."""
         return self.flavour.name
 
-    def decode(self, body: bytes, rules: Rules) -> Envelope:
+    def decode(self, asked: Asked, rules: Rules) -> Envelope:
         """The envelope, or a Refusal: 400 if the body is no JSON, 422 with every problem found otherwise."""
-        return decode_plain(body, rules) or decode(body, rules, self.flavour.json_in_strings)
+        return decode_plain(asked.body, rules) or decode(asked.body, rules, self.flavour.json_in_strings)
 
     def encode(self, envelope: Envelope, entries: tuple[Entry, ...], finished: Finished) -> Encoded:
         """The answer: 200, or 207 if an operation failed and the flavour tells."""

@@ -11,29 +11,28 @@ F  report, whatever happened
 import os
 import time
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from gateway.dialects.dialect import Dialect, Encoded
+from gateway.dialects.dialect import Asked, Encoded
 from gateway.dialects.problem import encode_refusal
 from gateway.errors import Refusal, status_of
 from gateway.execution.budget import Budget
-from gateway.messages import Context, Reason
+from gateway.messages import Reason
 from gateway.pipeline import Answer
+from gateway.places.place import Place, Places
 from gateway.server.context import ENTROPY_BYTES, has_come_through, make_context, read_fields
 from gateway.server.exchange import Exchange, Report
 from gateway.server.reading import read_body
 from gateway.server.settings import EdgeSettings
 from gateway.server.writing import write
 
-Ask = Callable[[bytes, Dialect, Context], Awaitable[Answer]]
-"""Runs the batch in a body. Raises a Refusal if it is unusable."""
-
 SPOKEN = ((1, 0), (1, 1))
 _ENDS_CONNECTION = frozenset({Reason.UNSUPPORTED_VERSION, Reason.REQUEST_TIMEOUT, Reason.BAD_REQUEST, Reason.PAYLOAD_TOO_LARGE})
 _GONE = status_of(Reason.CLIENT_GONE)
+_BODILESS = frozenset({"GET", "HEAD"})
 _RETRY_SOON = (("retry-after", "1"),)
 
 
@@ -41,8 +40,7 @@ _RETRY_SOON = (("retry-after", "1"),)
 class Wiring:
     """What a visit needs of the rest of the gateway. `report` gets every request that is over."""
 
-    dialects: Mapping[str, Dialect]
-    ask: Ask
+    places: Places
     budget: Budget
     report: Report
     settings: EdgeSettings
@@ -56,9 +54,9 @@ class Visit:
         "_bug",
         "_bytes_in",
         "_context",
-        "_dialect",
         "_fields",
         "_held",
+        "_place",
         "_refusal",
         "_request",
         "_route",
@@ -76,7 +74,7 @@ class Visit:
             self._fields, request.remote or "", wiring.settings.trust, time.time(), os.urandom(ENTROPY_BYTES)
         )
         self._route = request.rel_url.raw_path
-        self._dialect = wiring.dialects.get(self._route)
+        self._place: Place | None = _find(wiring.places, self._route, request.method)
         self._held = 0
         self._bytes_in = 0
         self._answer: Answer | None = None
@@ -108,12 +106,15 @@ class Visit:
     async def _reply(self) -> Encoded:
         wiring = self._wiring
         try:
-            dialect = self._check_head()  # A
+            place = self._check_head()  # A
             if wiring.budget.is_nearly_spent():  # B
                 raise Refusal(Reason.OVERLOADED, "too many bytes are held for other batches", headers=_RETRY_SOON)
-            body = await read_body(self._request, wiring.settings, self._hold)  # C
-            self._bytes_in = len(body)
-            self._answer = answer = await wiring.ask(body, dialect, self._context)  # D
+            body = b""
+            if self._request.method not in _BODILESS:
+                body = await read_body(self._request, wiring.settings, self._hold)  # C
+                self._bytes_in = len(body)
+            asked = Asked(body, self._request.rel_url.raw_query_string, self._fields)
+            self._answer = answer = await place.serve(asked, self._context)  # D
             # The operations have been sent: an answer there is no room for is a 507, not a 503 that asks to be tried again.
             self._hold(len(answer.body), Reason.ANSWER_TOO_LARGE)
             return Encoded(answer.status, answer.headers, answer.body)
@@ -125,18 +126,20 @@ class Visit:
             self._bug = bug
             return self._refuse(Refusal(Reason.INTERNAL, "the gateway failed; its log says why under this request id"))
 
-    def _check_head(self) -> Dialect:
+    def _check_head(self) -> Place:
         if self._request.version not in SPOKEN:
             raise Refusal(Reason.UNSUPPORTED_VERSION, "HTTP/1.1 and HTTP/1.0 are spoken here")
-        if self._dialect is None:
-            raise Refusal(Reason.NOT_FOUND, f"batches are taken at {', '.join(self._wiring.dialects)}")
-        if self._request.method != "POST":
-            raise Refusal(Reason.METHOD_NOT_ALLOWED, "a batch is sent with POST", headers=(("allow", "POST"),))
+        if self._place is None:
+            raise Refusal(Reason.NOT_FOUND, f"batches are taken at {', '.join(self._wiring.places)}")
+        methods = self._wiring.places[self._route]
+        if self._request.method not in methods:
+            allowed = ", ".join(methods)
+            raise Refusal(Reason.METHOD_NOT_ALLOWED, f"{self._route} takes {allowed}", headers=(("allow", allowed),))
         name = self._wiring.settings.trust.name
         if has_come_through(self._fields.get("via", ""), name):
             detail = f"via names {name!r}: a route leads back here, or another gateway has the same server.name"
             raise Refusal(Reason.LOOP_DETECTED, detail)
-        return self._dialect
+        return self._place
 
     def _hold(self, count: int, otherwise: Reason = Reason.OVERLOADED) -> None:
         """Hold bytes until the visit is over, or refuse for that reason."""
@@ -147,7 +150,7 @@ class Visit:
 
     def _refuse(self, refusal: Refusal) -> Encoded:
         self._refusal = refusal
-        encode = encode_refusal if self._dialect is None else self._dialect.refuse
+        encode = encode_refusal if self._place is None else self._place.refuse
         return encode(refusal, self._context.request_id)
 
     def _exchange(self) -> Exchange:
@@ -159,8 +162,8 @@ class Visit:
             status=_GONE if written is None else written.status,
             duration=time.monotonic() - self._started,
             context=self._context,
-            route=self._route if self._dialect else None,
-            dialect=self._dialect.name if self._dialect else None,
+            route=self._route if self._place else None,
+            dialect=self._place.dialect if self._place else None,
             reason=refusal.reason if refusal else None,
             detail=refusal.detail if refusal else "",
             bytes_in=self._bytes_in,
@@ -168,3 +171,9 @@ class Visit:
             finished=self._answer.finished if self._answer else None,
             bug=self._bug,
         )
+
+
+def _find(places: Places, path: str, method: str) -> Place | None:
+    """What is served there. For a method that nothing takes, the first that is: it knows how to refuse."""
+    methods = places.get(path)
+    return None if methods is None else methods.get(method) or next(iter(methods.values()))

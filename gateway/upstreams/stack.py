@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from random import random
 from typing import NamedTuple
 
-from gateway.config.settings import UpstreamSettings
+from gateway.config.upstreams import UpstreamSettings
 from gateway.messages import Outcome, Reason, Request
 from gateway.upstreams.breaker import Breaker, Circuit
 from gateway.upstreams.promise import Promise

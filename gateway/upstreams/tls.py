@@ -2,7 +2,7 @@
 
 import ssl
 
-from gateway.config.settings import TlsSettings
+from gateway.config.upstreams import TlsSettings
 
 
 def make_tls_context(upstream: str, settings: TlsSettings) -> ssl.SSLContext:

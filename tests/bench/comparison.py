@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from tests.bench.load import Generator, check
+from tests.bench.load import Generator, Incomplete, check
 from tests.bench.peers import Server
 from tests.bench.points import Point
 from tests.bench.processes import cpu_seconds
@@ -56,7 +56,10 @@ def compare(servers: Sequence[Server], points: Sequence[Point], rounds: int, gen
 def measure(server: Server, point: Point, generator: Generator, least: int) -> Run:
     """One run."""
     before = cpu_seconds(server.pid)
-    load = generator.drive(server.port, point, least)
+    try:
+        load = generator.drive(server.port, point, least)
+    except Incomplete as error:
+        raise Incomplete(f"{server.name}: {error}") from None
     spent = cpu_seconds(server.pid) - before
     return Run(spent * 1e6 / (load.batches * point.sub_requests), spent / load.seconds, load.p50 * 1e3)
 

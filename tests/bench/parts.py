@@ -19,6 +19,7 @@ from gateway.batch.plan import make_plan
 from gateway.batch.results import summarise
 from gateway.batch.routes import Route, RouteTable
 from gateway.batch.step import Plan
+from gateway.dialects.dialect import Asked
 from gateway.dialects.registry import DIALECTS
 from gateway.execution.budget import Budget
 from gateway.execution.dispatch import Dispatch
@@ -65,13 +66,13 @@ class Reference(NamedTuple):
 
 def measure_parts(point: Point, seconds: float) -> Parts:
     """The parts of the batches of `point`, taken in turn; about `seconds` for each part."""
-    envelopes = [NATIVE.decode(text, RULES) for text in point.batches]
+    envelopes = [NATIVE.decode(Asked(text), RULES) for text in point.batches]
     plans = [make_plan(envelope, ROUTES, LIMITS) for envelope in envelopes]
     ended = asyncio.run(run(plans[0]))
     texts, asked = cycle(point.batches), cycle(envelopes)
     return Parts(
         parse=microseconds(lambda: orjson.loads(next(texts)), seconds),
-        decode=microseconds(lambda: NATIVE.decode(next(texts), RULES), seconds),
+        decode=microseconds(lambda: NATIVE.decode(Asked(next(texts)), RULES), seconds),
         plan=microseconds(lambda: make_plan(next(asked), ROUTES, LIMITS), seconds),
         fill=microseconds(make_filling(plans, ended), seconds),
         run=asyncio.run(_microseconds_to_run(cycle(plans), seconds)),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.dialects.dialect import Asked
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import Refusal
 from gateway.pipeline import answer
@@ -23,7 +24,7 @@ async def test_golden_case(folder: Path) -> None:
     context = make_context(case.setup)
     upstream = make_send(case.setup)
     try:
-        answered = await answer(case.envelope, dialect, context, make_engine(case.setup, upstream))
+        answered = await answer(Asked(case.envelope), dialect, context, make_engine(case.setup, upstream))
         status, headers, body = answered.status, answered.headers, answered.body
     except Refusal as refusal:
         status, headers, body = dialect.refuse(refusal, context.request_id)

@@ -11,6 +11,7 @@ import pytest
 from gateway.batch.compile import Rules
 from gateway.batch.routes import HeaderPolicy, Route, RouteTable
 from gateway.batch.target import TargetRules
+from gateway.dialects.dialect import Asked
 from gateway.messages import Context, Headers, Reason, Request
 from gateway.pipeline import answer
 from tests.support.batches import CONTEXT, NATIVE, Script, engine, envelope, ok, problems, run
@@ -24,7 +25,7 @@ async def send(operation: dict[str, Any], outer: Headers = (), policy: HeaderPol
     script = Script()
     table = RouteTable((Route("any", "/", policy=policy),))
     context = Context("r", CONTEXT.trace, "c", outer, (("x-request-id", "r"), ("x-forwarded-for", "192.0.2.1")))
-    await answer(envelope(operation, **fields), NATIVE, context, engine(script, routes=table))
+    await answer(Asked(envelope(operation, **fields)), NATIVE, context, engine(script, routes=table))
     (request,) = script.requests
     return request
 

@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from gateway.config.settings import UpstreamSettings
+from gateway.config.upstreams import UpstreamSettings
 from gateway.messages import Failure, Reason, Response
 from gateway.upstreams.breaker import Circuit
 from gateway.upstreams.stack import Upstreams

@@ -13,6 +13,7 @@ from gateway.batch.limits import Limits
 from gateway.batch.plan import make_plan
 from gateway.batch.routes import Route, RouteTable
 from gateway.batch.step import Plan
+from gateway.dialects.dialect import Asked
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import Problem, Refusal
 from gateway.execution.budget import Budget
@@ -43,13 +44,13 @@ def rules(**limits: Any) -> Rules:
 def plan(body: bytes, given: Rules | None = None, routes: RouteTable = ROUTES) -> Plan:
     """The plan of a native envelope, or a Refusal."""
     given = given or Rules()
-    return make_plan(NATIVE.decode(body, given), routes, given.limits)
+    return make_plan(NATIVE.decode(Asked(body), given), routes, given.limits)
 
 
 def refuse(body: bytes, given: Rules | None = None, routes: RouteTable = ROUTES) -> Refusal:
     """The refusal of a native envelope that the whole pipeline refuses, with nothing sent."""
     with pytest.raises(Refusal) as caught:
-        asyncio.run(answer(body, NATIVE, CONTEXT, engine(send_nothing, given, routes)))
+        asyncio.run(answer(Asked(body), NATIVE, CONTEXT, engine(send_nothing, given, routes)))
     return caught.value
 
 
@@ -173,7 +174,7 @@ async def run(body: bytes, answers: dict[str, Outcome] | None = None, given: Rul
     """Run a native batch against upstreams that answer at once."""
     script = Script()
     script.answers = answers or {}
-    return Ran(await answer(body, NATIVE, CONTEXT, engine(script, given)), script)
+    return Ran(await answer(Asked(body), NATIVE, CONTEXT, engine(script, given)), script)
 
 
 class Ran:
@@ -183,6 +184,7 @@ class Ran:
         self.status = answered.status
         self.raw = answered.body
         self.json: Any = json.loads(answered.body)
+        assert answered.finished is not None
         self.finished = answered.finished
         self.sent = script.requests
 

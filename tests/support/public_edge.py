@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from gateway.batch.results import Finished
-from gateway.dialects.dialect import Dialect
+from gateway.dialects.dialect import Asked, Dialect, Encoded
 from gateway.dialects.registry import DIALECTS
+from gateway.errors import Refusal
 from gateway.execution.budget import Budget
 from gateway.messages import Context
 from gateway.pipeline import Answer
@@ -22,13 +23,14 @@ NOTHING_RUN = Finished(0, 0, 0.0, ())
 
 
 @dataclass
-class Asked:
-    """One batch that reached the engine. It is answered when the test sets `reply`."""
+class Arrived:
+    """One request that reached a place. It is answered when the test sets `reply`."""
 
     body: bytes
     dialect: Dialect
     context: Context
     reply: "asyncio.Future[Answer]"
+    query: str = ""
 
 
 @dataclass
@@ -37,13 +39,13 @@ class FakeEngine:
 
     body: bytes = b"{}"
     holds: bool = False
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[Arrived] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: int = 0
 
-    async def ask(self, body: bytes, dialect: Dialect, context: Context) -> Answer:
+    async def ask(self, request: Asked, dialect: Dialect, context: Context) -> Answer:
         """Stands for the pipeline."""
-        asked = Asked(body, dialect, context, asyncio.get_running_loop().create_future())
+        asked = Arrived(request.body, dialect, context, asyncio.get_running_loop().create_future(), request.query)
         self.asked.append(asked)
         self.arrived.set()
         if not self.holds:
@@ -60,6 +62,27 @@ def answer(body: bytes, status: int = 200) -> Answer:
     return Answer(status, (("content-type", "application/json"),), body, NOTHING_RUN)
 
 
+@dataclass
+class FakePlace:
+    """Takes the batches of a dialect to a fake engine."""
+
+    spoken: Dialect
+    engine: FakeEngine
+
+    @property
+    def dialect(self) -> str:
+        """The dialect's name."""
+        return self.spoken.name
+
+    async def serve(self, asked: Asked, context: Context) -> Answer:
+        """As the engine says."""
+        return await self.engine.ask(asked, self.spoken, context)
+
+    def refuse(self, refusal: Refusal, request_id: str) -> Encoded:
+        """As the dialect says."""
+        return self.spoken.refuse(refusal, request_id)
+
+
 class RunningEdge:
     """The edge, what it asked, what it reported."""
 
@@ -69,7 +92,8 @@ class RunningEdge:
         self.exchanges: list[Exchange] = []
         self._reported = asyncio.Event()
         self._clients: list[RawClient] = []
-        self.edge = PublicEdge(Wiring(DIALECTS, engine.ask, self.budget, self._report, settings))
+        places = {path: {"POST": FakePlace(dialect, engine)} for path, dialect in DIALECTS.items()}
+        self.edge = PublicEdge(Wiring(places, self.budget, self._report, settings))
         self.port = 0
 
     def _report(self, exchange: Exchange) -> None:

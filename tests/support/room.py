@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from gateway.config.settings import UpstreamSettings
+from gateway.config.upstreams import UpstreamSettings
 from gateway.messages import Headers, Outcome, Request
 from gateway.upstreams.stack import Upstreams
 

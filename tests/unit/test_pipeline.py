@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.batch.compile import Rules
 from gateway.batch.plan import make_plan
-from gateway.dialects.dialect import Dialect
+from gateway.dialects.dialect import Asked, Dialect
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import Refusal
 from gateway.execution.engine import Engine
@@ -42,7 +42,7 @@ async def test_a_failure_makes_207_and_is_counted() -> None:
 async def test_the_bodies_held_are_given_back() -> None:
     held = HeldSend()
     made = engine(held)
-    running = asyncio.create_task(answer(envelope("/any/a", "/any/b"), NATIVE, CONTEXT, made))
+    running = asyncio.create_task(answer(Asked(envelope("/any/a", "/any/b")), NATIVE, CONTEXT, made))
     await turn()
     await held.end("/any/a", ok(b"[1,2,3]"))
     assert made.budget.held == 7
@@ -54,13 +54,15 @@ async def test_the_bodies_held_are_given_back() -> None:
 async def test_a_client_that_has_gone_gets_499_and_its_unsafe_request_is_counted() -> None:
     held = HeldSend()
     made = engine(held)
-    running = asyncio.create_task(answer(envelope("/any/a", {"path": "/any/b", "method": "POST"}), NATIVE, CONTEXT, made))
+    asked = Asked(envelope("/any/a", {"path": "/any/b", "method": "POST"}))
+    running = asyncio.create_task(answer(asked, NATIVE, CONTEXT, made))
     await turn()
     running.cancel()
     await turn()
     await held.end("/any/b", ok({}))
     answered = await running
     assert (answered.status, answered.body, answered.headers) == (499, b"", ())
+    assert answered.finished is not None
     assert [result.status for result in answered.finished.results] == [499, 200]
     assert (made.budget.held, made.runs) == (0, set())
 
@@ -207,7 +209,7 @@ def test_no_bytes_raise_anything_but_a_refusal(dialect: str, body: bytes) -> Non
 def find_refusal(body: bytes, dialect: Dialect) -> Refusal | None:
     allowing = Rules(descendants=True, filters=True)
     try:
-        make_plan(dialect.decode(body, allowing), ROUTES, allowing.limits)
+        make_plan(dialect.decode(Asked(body), allowing), ROUTES, allowing.limits)
     except Refusal as refusal:
         return refusal
     return None
@@ -241,8 +243,9 @@ def test_no_accepted_batch_ends_in_anything_but_an_answer(body: bytes, result: b
 
     async def go() -> None:
         made: Engine = engine(send, Rules(descendants=True, filters=True), ROUTES)
-        answered = await answer(body, NATIVE, CONTEXT, made)
+        answered = await answer(Asked(body), NATIVE, CONTEXT, made)
         read = json.loads(answered.body)
+        assert answered.finished is not None
         assert answered.status == (207 if answered.finished.failed else 200)
         assert all(entry["status"] != 500 for entry in read["responses"])
         assert made.budget.held == 0

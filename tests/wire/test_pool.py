@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config.settings import UpstreamSettings
+from gateway.config.upstreams import UpstreamSettings
 from gateway.messages import Failure, Outcome, Reason, Request, Response
 from gateway.upstreams.stack import Upstreams
 from tests.support.memory_network import LeapingLoop, Link, MemoryNetwork

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gateway.app import GOODBYE, Addresses, App, CannotListen, open_logs
+from gateway.app.app import GOODBYE, App, open_logs
+from gateway.app.listening import Addresses, CannotListen
 from gateway.client import GatewayClient, GatewayRefused, GatewayUnreachable
 from gateway.commands.configuration import load_named
 from gateway.commands.demo.running import NoListener, running_services

@@ -4,7 +4,7 @@ import socket
 from contextlib import ExitStack
 from typing import Self
 
-from gateway.app import explain_listening
+from gateway.app.listening import explain_listening
 from gateway.config.settings import ServerSettings
 
 

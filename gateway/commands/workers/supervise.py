@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from gateway.app import GOODBYE, Addresses, listen, spell_url
+from gateway.app.app import GOODBYE
+from gateway.app.listening import Addresses, listen, spell_url
 from gateway.commands.announcing import announce
 from gateway.commands.ending import Ending, follow_signals, run_unless
 from gateway.commands.workers.crew import Crew

@@ -9,7 +9,8 @@ import signal
 import socket
 import sys
 
-from gateway.app import GOODBYE, App, CannotListen, open_logs
+from gateway.app.app import GOODBYE, App, open_logs
+from gateway.app.listening import CannotListen
 from gateway.commands.ending import Ending, run_unless
 from gateway.commands.loop import run
 from gateway.commands.workers.channel import Channel, Word

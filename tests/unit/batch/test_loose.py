@@ -11,6 +11,7 @@ from gateway.batch.loose import plan_loose
 from gateway.batch.operation import Envelope
 from gateway.batch.plan import Planning
 from gateway.batch.routes import Route, RouteTable
+from gateway.dialects.dialect import Asked
 from gateway.errors import Refusal
 from tests.support.batches import NATIVE, ROUTES, envelope, rules
 
@@ -41,7 +42,7 @@ KNOTTED: list[list[Any]] = [
 
 
 def decode(operations: list[Any]) -> Envelope:
-    return NATIVE.decode(envelope(*operations, headers={"x-all": "1"}), rules())
+    return NATIVE.decode(Asked(envelope(*operations, headers={"x-all": "1"})), rules())
 
 
 @pytest.mark.parametrize("operations", LOOSE)

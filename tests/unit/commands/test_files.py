@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.commands.files import allow_files
-from gateway.config.settings import LimitSettings, Settings, UpstreamSettings
+from gateway.config.settings import LimitSettings, Settings
+from gateway.config.upstreams import UpstreamSettings
 from gateway.logs import LineWriter, Logs
 
 

@@ -8,7 +8,8 @@ from jsonschema import Draft202012Validator
 
 from gateway.config.load import load, load_text
 from gateway.config.schema import make_schema
-from gateway.config.settings import Settings, UpstreamSettings
+from gateway.config.settings import Settings
+from gateway.config.upstreams import UpstreamSettings
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 MODELINE = "# yaml-language-server: $schema=gateway.schema.json\n"

@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from gateway.batch.limits import Limits
 from gateway.batch.routes import METHODS, HeaderPolicy, Route
-from gateway.config.settings import LimitSettings, Settings, UpstreamSettings
+from gateway.config.settings import LimitSettings, Settings
+from gateway.config.upstreams import UpstreamSettings
 
 
 def settings_of(**upstreams: dict[str, Any]) -> Settings:

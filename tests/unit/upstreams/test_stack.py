@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.config.settings import UpstreamSettings
+from gateway.config.upstreams import UpstreamSettings
 from gateway.messages import Failure, Outcome, Reason, Request, Response
 from gateway.upstreams.breaker import Circuit
 from gateway.upstreams.sending import Inner, Outer, Sending, Way

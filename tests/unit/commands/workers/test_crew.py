@@ -14,7 +14,8 @@ from gateway.commands.workers.channel import Word
 from gateway.commands.workers.crew import TRIES, Crew, NeverListened
 from gateway.commands.workers.private import open_private_file
 from gateway.commands.workers.process import start_worker
-from gateway.config.settings import Settings, UpstreamSettings
+from gateway.config.settings import Settings
+from gateway.config.upstreams import UpstreamSettings
 from gateway.logs import LineWriter, Logs
 
 SCRIPT = """

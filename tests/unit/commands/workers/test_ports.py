@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from gateway.app import CannotListen
+from gateway.app.listening import CannotListen
 from gateway.commands.workers.ports import KeptPort
 from gateway.config.settings import ServerSettings
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.config.settings import UpstreamSettings
+from gateway.config.upstreams import UpstreamSettings
 from gateway.messages import Failure, Outcome, Reason, Response
 from gateway.upstreams.promise import Promise
 from gateway.upstreams.stack import Upstreams

@@ -1,22 +1,18 @@
-"""The composition root: the only module that knows every room. Settings in, a gateway that runs out."""
+"""Settings in, a gateway that runs out."""
 
 import asyncio
-import errno
-import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple
 
-from gateway import pipeline
 from gateway.admin.edge import AdminEdge
 from gateway.admin.health import States
 from gateway.admin.lag import LoopLag
+from gateway.app.listening import Addresses, listen
+from gateway.app.places import make_places
 from gateway.batch.compile import Rules
 from gateway.batch.target import TargetRules
-from gateway.config.settings import AdminSettings, LogSettings, ServerSettings, Settings
-from gateway.dialects.registry import DIALECTS
+from gateway.config.settings import LogSettings, Settings
 from gateway.execution.budget import Budget
 from gateway.execution.engine import Engine
 from gateway.logs import LineWriter, Logs
@@ -26,22 +22,11 @@ from gateway.server.context import Trust
 from gateway.server.edge import PublicEdge
 from gateway.server.report import make_report
 from gateway.server.settings import EdgeSettings, Patience
-from gateway.server.visit import Ask, Wiring
+from gateway.server.visit import Wiring
 from gateway.upstreams.stack import Upstreams
 
 GOODBYE = 5.0
 """Seconds for the last answers to reach their clients."""
-
-
-class CannotListen(Exception):
-    """A port cannot be had. The message says which, why, and what to do."""
-
-
-class Addresses(NamedTuple):
-    """Where a gateway listens: URLs without a path."""
-
-    public: str
-    admin: str
 
 
 def open_logs(settings: LogSettings, turn: int | None = None, **fields: object) -> Logs:
@@ -74,11 +59,9 @@ class App:
             Budget(limits.buffered),
             send_then=self._upstreams.send_then,
         )
-        self.metrics = metrics = Metrics(DIALECTS, settings.upstreams)
-        ask: Ask = partial(pipeline.answer, engine=self._engine)
-        self._public = PublicEdge(
-            Wiring(DIALECTS, ask, self._engine.budget, make_report(metrics, logs), _edge_settings(settings))
-        )
+        places = make_places(settings, self._engine)
+        self.metrics = metrics = Metrics(places, settings.upstreams)
+        self._public = PublicEdge(Wiring(places, self._engine.budget, make_report(metrics, logs), _edge_settings(settings)))
         metrics.read(
             Readings(
                 in_flight=lambda: self._public.serving,
@@ -168,31 +151,3 @@ def _edge_settings(settings: Settings) -> EdgeSettings:
             limits.connections, limits.header_timeout, limits.body_timeout, limits.write_timeout, limits.keepalive_timeout
         ),
     )
-
-
-Listen = Callable[[str, int], Awaitable[int]]
-
-
-async def listen(section: str, take_connections: Listen, settings: AdminSettings | ServerSettings) -> str:
-    """The URL listened on. `section` is the settings' name in the configuration. Raises CannotListen."""
-    try:
-        port = await take_connections(settings.host, settings.port)
-    except OSError as error:
-        raise explain_listening(section, settings, error) from None
-    return spell_url(settings.host, port)
-
-
-def explain_listening(section: str, settings: AdminSettings | ServerSettings, error: OSError) -> CannotListen:
-    """What to raise for `error`."""
-    remedies = {
-        errno.EADDRINUSE: f"the port is in use: stop what listens there, or set {section}.port to another",
-        errno.EACCES: f"not permitted: set {section}.port to one above 1023",
-        errno.EADDRNOTAVAIL: f"that is no address of this machine: set {section}.host to one",
-    }
-    why = remedies.get(error.errno or 0, f"{os.strerror(error.errno or 0)}: set {section}.host and {section}.port")
-    return CannotListen(f"cannot listen on {spell_url(settings.host, settings.port).removeprefix('http://')}: {why}")
-
-
-def spell_url(host: str, port: int) -> str:
-    """Where something listens."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
