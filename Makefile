@@ -48,8 +48,8 @@ beside-compiled: compiled setup-servers # everything but the source, which would
 	@cp -R $(filter-out gateway,$(wildcard *)) .venv-compiled/tree && ln -s ../../.venv-servers .venv-compiled/tree/.venv-servers
 
 .PHONY: test-compiled
-test-compiled: beside-compiled ## the tests of behaviour once more, against the compiled gateway
-	cd .venv-compiled/tree && ../bin/python -m pytest --ignore=tests/clients --ignore=tests/architecture
+test-compiled: beside-compiled ## the tests of behaviour once more, against the compiled gateway and on uvloop
+	cd .venv-compiled/tree && TEST_LOOP=uvloop ../bin/python -m pytest --ignore=tests/clients --ignore=tests/architecture
 
 .PHONY: test-clients
 test-clients: setup ## the checks that need Prometheus, nginx and Node; as root, installs Debian's packages when missing

@@ -1,0 +1,18 @@
+"""The event loop that tests run on: asyncio's own, or with TEST_LOOP=uvloop the one that `gateway serve` runs on."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """A hook of pytest-asyncio."""
+    chosen = os.environ.get("TEST_LOOP", "asyncio")
+    return {chosen: LOOPS[chosen]}
