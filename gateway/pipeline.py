@@ -3,6 +3,9 @@
 Bytes of a batch in, bytes of its answer out. A Refusal comes out of the first two, and then nothing was sent.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
 from gateway.batch.assembly import assemble
 from gateway.batch.operation import Envelope
 from gateway.batch.plan import make_plan
@@ -17,16 +20,28 @@ from gateway.messages import Context, Headers
 CLIENT_GONE = 499
 
 
+class Sink(Protocol):
+    """Where an answer goes that is written while it is made."""
+
+    async def write(self, piece: bytes) -> None:
+        """Send some of the body; waits until the client has read enough. ConnectionError if it has gone."""
+
+
+Stream = Callable[[Sink], Awaitable["Answer"]]
+"""Writes the body of an answer, all but its end. Returns the same answer with that, and with what happened."""
+
+
 class Answer(Record, frozen=True):
     """What to send to the client, and what happened if a batch was run.
 
-    Status 499: the client has gone, and there is nothing to send.
+    Status 499: the client has gone, and there is nothing to send. With a `stream` the batch has been accepted and not begun.
     """
 
     status: int
     headers: Headers
     body: bytes
     finished: Finished | None = None
+    stream: Stream | None = None
 
 
 async def answer(asked: Asked, dialect: Dialect, context: Context, engine: Engine) -> Answer:

@@ -30,6 +30,19 @@ def assemble(plan: Plan, results: tuple[Result, ...], limits: Limits) -> tuple[E
     return _entries(plan, results, plan.top, limits)
 
 
+def assemble_one(plan: Plan, results: list[Result | None], index: int, limits: Limits) -> Entry:
+    """The entry of one step that has ended, as have those that belong below it. The other results may still be to come."""
+    result = results[index]
+    if result is None:
+        raise LookupError(f"step {index} has not ended")
+    below = None
+    if result.items is not None:
+        below = tuple([_entry(item, None, limits) for item in result.items])
+    elif nested := plan.steps[index].nested:
+        below = tuple([assemble_one(plan, results, child, limits) for child in nested])
+    return _entry(result, below, limits)
+
+
 def _entries(plan: Plan, results: tuple[Result, ...], indexes: tuple[int, ...], limits: Limits) -> tuple[Entry, ...]:
     entries = []
     for index in indexes:

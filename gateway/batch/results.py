@@ -11,7 +11,7 @@ class Result(Record, frozen=True):
     """What became of one operation or one forEach child.
 
     `target` and `started` (seconds of the clock) are None where nothing was sent; `duration` is seconds from ready to last
-    byte; `item` is the index of a forEach child.
+    byte; `item` is the index of a forEach child. `coalesced`: it shares the answer to another operation's request.
     A forEach operation has `items`, one result per item, and an outcome of its own making: 200 or 207.
     """
 
@@ -24,6 +24,7 @@ class Result(Record, frozen=True):
     duration: float = 0.0
     item: int | None = None
     items: "tuple[Result, ...] | None" = None
+    coalesced: bool = False
 
     @property
     def name(self) -> str | None:
@@ -61,6 +62,21 @@ class Result(Record, frozen=True):
     def holds_json(self) -> bool:
         """Whether a reference can read its body."""
         return self.content.kind is JSON
+
+
+def as_coalesced(result: Result) -> Result:
+    """The same, for an operation that shared the answer to another's request."""
+    return Result(
+        result.operation,
+        result.upstream,
+        result.outcome,
+        result.content,
+        result.target,
+        result.started,
+        result.duration,
+        result.item,
+        coalesced=True,
+    )
 
 
 class Finished(Record, frozen=True):

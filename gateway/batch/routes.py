@@ -23,7 +23,10 @@ class HeaderPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path prefix that leads to an upstream. `timeout` is the upstream's, in seconds; `max_per_batch` 0 means no limit."""
+    """A path prefix that leads to an upstream. `timeout` is the upstream's, in seconds; `max_per_batch` 0 means no limit.
+
+    `coalesce`: requests of one batch that are alike may be sent once.
+    """
 
     upstream: str
     prefix: str
@@ -32,6 +35,7 @@ class Route:
     max_per_batch: int = 0
     policy: HeaderPolicy = field(default_factory=HeaderPolicy)
     show_cookies: bool = False
+    coalesce: bool = True
 
 
 class RouteTable:

@@ -11,10 +11,11 @@ from typing import Any
 from unicodedata import category
 
 from gateway.batch.compile import Compiler, Rules, escape
-from gateway.batch.operation import Envelope, HeaderChanges, Operation, Select
-from gateway.batch.reference import FORBIDDEN_IN_NAMES, FORBIDDEN_NAMES, Parts, Reference
+from gateway.batch.operation import Envelope, Operation, Select
+from gateway.batch.reference import FORBIDDEN_IN_NAMES, FORBIDDEN_NAMES, Reference
 from gateway.batch.routes import METHODS
-from gateway.dialects.fields import Fields, describe, is_string
+from gateway.dialects.fields import Fields, describe
+from gateway.dialects.header_fields import read_headers
 from gateway.dialects.native_body import check_bodiless, content_type_after, read_body
 from gateway.errors import Problem, Refusal, refuse_envelope
 from gateway.jsontext import NotJson, Raw, check_document, elements, load, members
@@ -56,12 +57,11 @@ class _Decoder:
         fields = Fields(raw, "", self.problems)
         fields.check_known(_ENVELOPE_FIELDS, "the batch")
         compiler = Compiler(self.rules, self.problems)
-        headers = self._headers(fields, compiler)
+        headers = read_headers(fields, compiler)
         for pointer, reference in compiler.references:
             detail = f"{reference} stands in the batch's own headers; write it in an operation's"
             compiler.wrong(pointer, Reason.INVALID_REFERENCE, detail)
         self.content_type = content_type_after(headers, None)
-        fields.boolean("coalesce")
         if "requests" not in fields:
             fields.wrong("requests", "requests is missing: a batch is a list of operations")
         return Envelope(
@@ -70,6 +70,7 @@ class _Decoder:
             timeout=fields.milliseconds("timeout"),
             stop_on_error=fields.choice("onError", ("continue", "stop")) == "stop",
             show_headers=fields.boolean("responseHeaders"),
+            coalesce=fields.boolean("coalesce") is not False,
             problems=tuple(self.problems),
         )
 
@@ -110,7 +111,7 @@ class _Decoder:
             fields.wrong("path", "path is missing")
         path = fields.string("path")
         target = compiler.target(path, fields.pointer("path")) if path is not None else ()
-        headers = self._headers(fields, compiler)
+        headers = read_headers(fields, compiler)
         method = _method(fields)
         body, content_type = read_body(fields, compiler, headers, self.content_type, self.json_in_strings)
         check_bodiless(fields, method)
@@ -151,30 +152,6 @@ class _Decoder:
         elif FORBIDDEN_IN_NAMES & set(name) or any(is_control(character) for character in name):
             fields.wrong("name", "name may hold neither ':', '{', '}' nor control characters")
         return name
-
-    def _headers(self, fields: Fields, compiler: Compiler) -> HeaderChanges:
-        if "headers" not in fields:
-            return ()
-        pointer = fields.pointer("headers")
-        in_string = is_string(fields.raw["headers"])
-        given = fields.opened("headers", self.rules.limits.depth)
-        most = self.rules.limits.headers
-        if given is None:
-            fields.wrong("headers", f"headers must be an object of strings, got {describe(fields.raw['headers'])}")
-            return ()
-        if len(given) > most:
-            fields.wrong("headers", f"{len(given)} headers, {most} are allowed", Reason.INVALID_HEADER)
-            return ()
-        changes: dict[str, Parts | None] = {}
-        for name, raw in given.items():
-            value = load(raw)
-            at = pointer if in_string else f"{pointer}/{escape(name)}"
-            if value is None or isinstance(value, str):
-                lower, parts = compiler.header(name, value, at)
-                changes[lower] = parts
-            else:
-                compiler.wrong(at, Reason.INVALID_HEADER, f"a header value is a string or null, got {describe(raw)}")
-        return tuple(changes.items())
 
 
 def _method(fields: Fields) -> str:

@@ -38,9 +38,9 @@ AGENDIZE = Flavour("agendize", False, True, True, False, True)
 def encode(envelope: Envelope, entries: tuple[Entry, ...], finished: Finished, flavour: Flavour) -> Encoded:
     """The whole answer."""
     show_headers = flavour.headers_by_default if envelope.show_headers is None else envelope.show_headers
-    duration = _milliseconds(finished.duration)
+    duration = milliseconds(finished.duration)
     answer = SpelledAnswer(
-        responses=_Spelling(flavour, show_headers).spell_all(entries),
+        responses=Spelling(flavour, show_headers).spell_all(entries),
         duration=str(round(duration)) if flavour.text_durations else duration,
     )
     headers: Headers = (
@@ -51,8 +51,8 @@ def encode(envelope: Envelope, entries: tuple[Entry, ...], finished: Finished, f
     return Encoded(207 if finished.failed and flavour.multi_status else 200, headers, dump_record(answer))
 
 
-class _Spelling:
-    """Spells the entries of one answer."""
+class Spelling:
+    """Spells the entries of one answer. Their results must live as long: header fields are told apart by their identity."""
 
     __slots__ = ("_headers", "_path_as_asked", "_show_headers", "_text_durations")
 
@@ -64,9 +64,10 @@ class _Spelling:
 
     def spell_all(self, entries: tuple[Entry, ...]) -> list[SpelledEntry]:
         """Entries in their order, each with what belongs below it."""
-        return [self._spell(entry) for entry in entries]
+        return [self.spell(entry) for entry in entries]
 
-    def _spell(self, entry: Entry) -> SpelledEntry:
+    def spell(self, entry: Entry) -> SpelledEntry:
+        """One entry, with what belongs below it."""
         # Written out, but for what is rare: a call costs as much as three fields, and so does a look into an outcome.
         result, content, below = entry.result, entry.content, entry.entries
         operation, outcome, target = result.operation, result.outcome, result.target
@@ -89,10 +90,10 @@ class _Spelling:
         duration: Given[float | str] = UNSET
         queued: Given[float] = UNSET
         if self._text_durations:
-            duration = str(0 if result.started is None else round(_milliseconds(result.duration)))
+            duration = str(0 if result.started is None else round(milliseconds(result.duration)))
         elif result.started is not None:
-            duration = _milliseconds(result.duration)
-            queued = _milliseconds(waited) if waited else 0.0
+            duration = milliseconds(result.duration)
+            queued = milliseconds(waited) if waited else 0.0
         return SpelledEntry(
             UNSET if result.item is None else result.item,
             UNSET if operation.name is None or result.item is not None else operation.name,
@@ -106,6 +107,7 @@ class _Spelling:
             queued,
             error,
             UNSET if entry.warning is None else _warning(entry.warning),
+            True if result.coalesced and not self._text_durations else UNSET,
             UNSET if below is None else self.spell_all(below),
         )
 
@@ -118,7 +120,7 @@ class _Spelling:
         return spelled
 
 
-def _milliseconds(seconds: float) -> float:
+def milliseconds(seconds: float) -> float:
     """Rounded to one decimal, in a tenth of the time that `round` takes for that."""
     return (seconds * 10_000.0 + 0.5) // 1.0 / 10.0
 

@@ -56,6 +56,7 @@ def decode_plain(body: bytes, rules: Rules) -> Envelope | None:
             timeout=_seconds(decoded.timeout),
             stop_on_error=decoded.on_error == "stop",
             show_headers=None if decoded.response_headers is UNSET else decoded.response_headers,
+            coalesce=decoded.coalesce,
         )
     except _NotPlain:
         return None

@@ -48,6 +48,7 @@ class SpelledEntry(Record, frozen=True, rename="camel"):
     queued: Given[float]
     error: Given[dict[str, Any]]
     warning: Given[dict[str, str]]
+    coalesced: Given[bool]
     responses: "Given[list[SpelledEntry]]"
 
 

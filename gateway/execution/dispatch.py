@@ -38,6 +38,8 @@ class Dispatch:
     def fill(self, step: Step, resolve: Resolve, deadline: float) -> Request | Failure:
         """The request of a step, or why there can be none. Its body counts as held until the batch has ended."""
         operation = step.operation
+        if operation.parameters is not None:
+            resolve = self.lookup.resolve_with(operation.parameters, resolve)
         try:
             whole = literal(operation.target)
             target = self._target(step, resolve) if whole is None else encode_literal(whole)

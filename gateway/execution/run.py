@@ -9,40 +9,28 @@ One timer per batch, and no task, timer or future per operation: those were meas
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from gateway.batch.content import EMPTY
 from gateway.batch.lookup import Lookup
-from gateway.batch.results import Result
+from gateway.batch.results import Result, as_coalesced
 from gateway.batch.step import Plan, Step
 from gateway.batch.template import Resolve, Unfillable
 from gateway.execution.awaiting import Awaiting
 from gateway.execution.budget import Budget
+from gateway.execution.coalescing import Coalescing, share
 from gateway.execution.dispatch import Dispatch
 from gateway.execution.engine import Engine
 from gateway.execution.expansion import Expansion
-from gateway.messages import SAFE_METHODS, Context, Failure, Outcome, Reason, Request, Response, SendThen, Ticket
-
-
-class _Flight:
-    """A request in flight: which step, for which item, what was sent and when it was ready."""
-
-    __slots__ = ("item", "over", "ready", "request", "run", "step")
-
-    def __init__(self, run: "Run", step: Step, item: int | None, request: Request, ready: float) -> None:
-        self.run = run
-        self.step = step
-        self.item = item
-        self.request = request
-        self.ready = ready
-        self.over = False
-
-    def land(self, outcome: Outcome) -> None:
-        """It has ended."""
-        self.run.land(self, outcome)
+from gateway.execution.flight import Flight
+from gateway.messages import SAFE_METHODS, Context, Failure, Outcome, Reason, Response, SendThen, Ticket
 
 
 class Run:
-    """One batch while it runs. `waiter` is woken when it is over, `bug` is one of the gateway's that has ended it."""
+    """One batch while it runs. `waiter` is woken when it is over, `bug` is one of the gateway's that has ended it.
+
+    `listener` is told the index of each step that has ended.
+    """
 
     def __init__(self, plan: Plan, engine: Engine, context: Context, budget: Budget) -> None:
         limits = engine.rules.limits
@@ -50,6 +38,7 @@ class Run:
         self.results: list[Result | None] = [None] * len(plan.steps)
         self.waiter: asyncio.Future[None] | None = None
         self.bug: Exception | None = None
+        self.listener: Callable[[int], None] | None = None
         self.deadline = engine.clock() + (limits.timeout if timeout is None else min(timeout, limits.timeout))
         self._plan = plan
         self._clock = engine.clock
@@ -60,11 +49,15 @@ class Run:
         self._unended = len(plan.steps)
         self._awaiting = Awaiting(engine.send)
         self._send_then: SendThen = engine.send_then or self._awaiting.send_then
-        self._in_flight: dict[_Flight, Ticket] = {}
+        self._in_flight: dict[Flight, Ticket] = {}
         self._earliest: dict[int, int] = {}
         self._expansion = Expansion(plan, limits)
+        self._coalescing = Coalescing(plan, engine.clock)
+        self._first = self._coalescing.first if plan.envelope.coalesce else None
+        self._followers = self._coalescing.followers
         self._stopped: Failure | None = None
         self._advancing = False
+        self._paused = False
 
     # a
     def start(self) -> None:
@@ -77,19 +70,30 @@ class Run:
             return
         self._advancing = True
         try:
-            while self._ready:
+            while self._ready and not self._paused:
                 self._start(self._plan.steps[self._ready.popleft()])
         except Exception as error:
             self._give_up(error)
         self._advancing = False
         if not self._unended:
-            self._wake()
+            self.wake()
+
+    def pause(self) -> None:
+        """Start nothing new for now. What is in flight goes on, and a run that is to end does not wait."""
+        self._paused = self._stopped is None
+
+    def resume(self) -> None:
+        """Start what has become ready meanwhile."""
+        self._paused = False
+        if self._ready:
+            self._advance()
 
     def is_over(self) -> bool:
         """Whether every step has ended, or a bug of the gateway's keeps them from it."""
         return not self._unended or self.bug is not None
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Wake who waits, if somebody does."""
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
@@ -97,7 +101,7 @@ class Run:
         """A bug ends the run and reaches the caller; left in a callback it would leave him waiting for ever."""
         self._ready.clear()
         self.bug = error
-        self._wake()
+        self.wake()
 
     # b
     def _start(self, step: Step) -> None:
@@ -121,7 +125,7 @@ class Run:
     def _expand(self, step: Step) -> None:
         reference = step.operation.for_each
         try:
-            items = self._dispatch.lookup.items(reference) if reference is not None else []
+            items = self._dispatch.lookup.items(reference, step.operation.parameters) if reference is not None else []
         except Unfillable as error:
             self._end(step, self._unsent(step, Failure(error.reason, error.detail)))
             return
@@ -142,10 +146,27 @@ class Run:
         if isinstance(request, Failure):
             self._settle(step, item, self._unsent(step, request, item))
             return
-        flight = _Flight(self, step, item, request, ready)
+        flight = Flight(self, step, item, request, ready)
+        if self._first is not None:
+            # Most targets come up once in a batch, so this is all that most requests pay for being sent once.
+            first = self._first.setdefault(request.target, flight)
+            if first is not flight and self._follow(flight, first):
+                return
         ticket = self._send_then(request, flight.land)
-        if not flight.over:
+        if flight.outcome is None:
             self._in_flight[flight] = ticket
+
+    def _follow(self, flight: Flight, first: Flight) -> bool:
+        """Whether a request shares the answer to another one with its target, of which there is at least the first."""
+        leader = self._coalescing.find(first, flight)
+        if leader is None:
+            return False
+        if leader.outcome is None:
+            self._in_flight[flight] = self._coalescing.join(flight, leader)
+        else:
+            flight.leader = leader
+            self.land(flight, share(leader.outcome, leader, flight))
+        return True
 
     def _deadline(self, step: Step, ready: float) -> float:
         """The operation's own deadline. One that is the batch's or later is put past it, for the batch's timer to tell."""
@@ -156,20 +177,42 @@ class Run:
         return Result(step.operation, step.route.upstream, failure, EMPTY, item=item)
 
     # c
-    def land(self, flight: _Flight, outcome: Outcome) -> None:
+    def land(self, flight: Flight, outcome: Outcome) -> None:
         """A request has ended, perhaps before it was noted as in flight."""
-        flight.over = True
+        flight.outcome = outcome
         self._in_flight.pop(flight, None)
         try:
             self._settle(flight.step, flight.item, self._judge(flight, outcome))
+            if self._followers and flight in self._followers:
+                self._lead(flight, outcome)
         except Exception as error:
             self._give_up(error)
         if self._ready or not self._unended:
             self._advance()
 
-    def _judge(self, flight: _Flight, outcome: Outcome) -> Result:
+    def _lead(self, leader: Flight, outcome: Outcome) -> None:
+        """Give followers what became of their leader, or another leader."""
+        coalescing = self._coalescing
+        followers = coalescing.release(leader)
+        for follower in followers:
+            del self._in_flight[follower]
+        patient = coalescing.find_patient(leader, outcome, followers)
+        for follower in followers:
+            if follower not in patient:
+                self.land(follower, share(outcome, leader, follower))
+        if patient:
+            heir = coalescing.choose_heir(patient)
+            for follower in patient:
+                if follower is not heir:
+                    self._in_flight[follower] = coalescing.join(follower, heir)
+            ticket = self._send_then(heir.request, heir.land)
+            if heir.outcome is None:
+                self._in_flight[heir] = ticket
+
+    def _judge(self, flight: Flight, outcome: Outcome) -> Result:
         duration = self._clock() - flight.ready
-        return self._dispatch.judge(flight.step, outcome, flight.request.target, flight.ready, duration, flight.item)
+        result = self._dispatch.judge(flight.step, outcome, flight.request.target, flight.ready, duration, flight.item)
+        return result if flight.leader is None else as_coalesced(result)
 
     def _settle(self, step: Step, item: int | None, result: Result) -> None:
         """An operation, or one item of it, has its result."""
@@ -197,6 +240,8 @@ class Run:
             self._note_failure(step, result)
         self.results[step.index] = result
         self._unended -= 1
+        if self.listener is not None:
+            self.listener(step.index)
         for follower in step.followers:
             self._waiting[follower] -= 1
             if not self._waiting[follower]:
@@ -210,6 +255,7 @@ class Run:
 
     def _stop(self, why: Failure) -> None:
         self._stopped = why
+        self._paused = False
         for flight in [flight for flight in self._in_flight if flight.request.method in SAFE_METHODS]:
             self._cut(flight, why)
 
@@ -222,6 +268,7 @@ class Run:
         if not self._unended or self.bug is not None:
             return
         self._stopped = Failure(reason, detail)
+        self._paused = False
         self._advancing = True
         for flight in list(self._in_flight):
             failure = self._stopped
@@ -231,7 +278,7 @@ class Run:
         self._advancing = False
         self._advance()
 
-    def _cut(self, flight: _Flight, failure: Failure) -> None:
+    def _cut(self, flight: Flight, failure: Failure) -> None:
         """Cancel a request, if it is still in flight: this is what became of it."""
         ticket = self._in_flight.pop(flight, None)
         if ticket is None:
@@ -241,6 +288,7 @@ class Run:
 
     def cancel(self) -> "set[asyncio.Future[Outcome]]":
         """Cancel what is still in flight. What has been cancelled and has not closed yet what it held."""
+        self._coalescing.clear()
         while self._in_flight:
             _, ticket = self._in_flight.popitem()
             ticket.cancel()

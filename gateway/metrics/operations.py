@@ -14,16 +14,17 @@ _UPSTREAM_REASONS = frozenset({Reason.CIRCUIT_OPEN, Reason.UPSTREAM_OVERLOADED})
 """An upstream's failures although nothing was sent."""
 
 _Kind = tuple[str, int | Reason, bool]
-"""Method, the upstream's status or why there is none, and whether the operation was sent: one key for each operation, which
+"""Method, the upstream's status or why there is none, and whether a request was sent for it: one key for each operation, which
 becomes several series when somebody looks. There are few: methods and reasons are closed sets, a status has three digits."""
 
 
 class _Upstream:
     """What became of the operations of one upstream."""
 
-    __slots__ = ("durations", "kinds", "queues")
+    __slots__ = ("coalesced", "durations", "kinds", "queues")
 
     def __init__(self) -> None:
+        self.coalesced = 0
         self.kinds: dict[_Kind, int] = {}
         self.durations = Buckets(SECONDS)
         self.queues = Buckets(SECONDS)
@@ -33,12 +34,14 @@ class _Upstream:
         if method not in METHOD_LABELS:
             method = OTHER
         outcome = result.outcome
-        sent = result.started is not None
+        sent = result.started is not None and not result.coalesced
         kind = (method, outcome.status if isinstance(outcome, Response) else outcome.reason, sent)
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
         if sent:
             self.durations.observe(result.duration)
             self.queues.observe(outcome.queued)
+        elif result.coalesced:
+            self.coalesced += 1
 
 
 class Operations:
@@ -69,7 +72,10 @@ class Operations:
                     operations.add((name, method, label_code(end), "response"), count)
                     if sent:
                         responses.add((name, label_code(end)), count)
-        yield from (operations.read(), responses.read(), failures.read())
+        coalesced = Tally("gateway_coalesced", "Operations that shared the answer to another's request", ("upstream",))
+        for name, upstream in self._upstreams.items():
+            coalesced.add((name,), upstream.coalesced)
+        yield from (operations.read(), responses.read(), failures.read(), coalesced.read())
         durations = {name: upstream.durations for name, upstream in self._upstreams.items()}
         queues = {name: upstream.queues for name, upstream in self._upstreams.items()}
         yield read_buckets("gateway_operation_duration_seconds", "From ready to last byte", "upstream", durations)

@@ -4,7 +4,7 @@ A  is it a batch at all: version, path, method, not our own echo
 B  is there room for another
 C  read its body
 D  run it
-E  write the answer
+E  write the answer, or let it be written while it is made
 F  report, whatever happened
 """
 
@@ -21,13 +21,14 @@ from gateway.dialects.problem import encode_refusal
 from gateway.errors import Refusal, status_of
 from gateway.execution.budget import Budget
 from gateway.messages import Reason
-from gateway.pipeline import Answer
+from gateway.pipeline import Answer, Stream
 from gateway.places.place import Place, Places
 from gateway.server.context import ENTROPY_BYTES, has_come_through, make_context, read_fields
 from gateway.server.exchange import Exchange, Report
 from gateway.server.reading import read_body
 from gateway.server.settings import EdgeSettings
-from gateway.server.writing import write
+from gateway.server.stream import ChunkedBody
+from gateway.server.writing import LAST, write
 
 SPOKEN = ((1, 0), (1, 1))
 _ENDS_CONNECTION = frozenset({Reason.UNSUPPORTED_VERSION, Reason.REQUEST_TIMEOUT, Reason.BAD_REQUEST, Reason.PAYLOAD_TOO_LARGE})
@@ -61,6 +62,7 @@ class Visit:
         "_request",
         "_route",
         "_started",
+        "_streamed",
         "_wiring",
         "_written",
     )
@@ -81,6 +83,7 @@ class Visit:
         self._refusal: Refusal | None = None
         self._bug: Exception | None = None
         self._written: Encoded | None = None
+        self._streamed: ChunkedBody | None = None
 
     async def serve(self, is_last: Callable[[], bool]) -> web.StreamResponse:
         """Answer. Cancelled when the client goes; whatever happens, the bytes held are given back.
@@ -89,6 +92,8 @@ class Visit:
         """
         try:
             reply = await self._reply()
+            if self._answer is not None and self._answer.stream is not None and self._refusal is None:
+                return await self._stream(self._answer.stream, reply, is_last)  # E
             if reply.status == _GONE:
                 return web.Response(status=_GONE)
             ends = is_last() or (self._refusal is not None and self._refusal.reason in _ENDS_CONNECTION)
@@ -125,6 +130,25 @@ class Visit:
         except Exception as bug:
             self._bug = bug
             return self._refuse(Refusal(Reason.INTERNAL, "the gateway failed; its log says why under this request id"))
+
+    async def _stream(self, stream: Stream, reply: Encoded, is_last: Callable[[], bool]) -> web.StreamResponse:
+        """Let an answer be written while it is made. One that a bug cuts short has no end, for the client to see."""
+        name = self._wiring.settings.trust.name
+        self._streamed = body = ChunkedBody(self._request, reply, self._context.request_id, name, is_last())
+        try:
+            self._answer = ended = await stream(body)
+        except (CancelledError, ConnectionError):
+            raise
+        except Exception as bug:
+            self._bug = bug
+            self._refusal = Refusal(Reason.INTERNAL, "the gateway failed while the answer was being written")
+            self._written = Encoded(self._refusal.status, (), b"")
+            return LAST
+        if ended.status == _GONE:
+            return web.Response(status=_GONE)
+        response = await body.end(ended.body, is_last())
+        self._written = reply
+        return response
 
     def _check_head(self) -> Place:
         if self._request.version not in SPOKEN:
@@ -167,7 +191,7 @@ class Visit:
             reason=refusal.reason if refusal else None,
             detail=refusal.detail if refusal else "",
             bytes_in=self._bytes_in,
-            bytes_out=len(written.body) if written else 0,
+            bytes_out=self._streamed.size if self._streamed else len(written.body) if written else 0,
             finished=self._answer.finished if self._answer else None,
             bug=self._bug,
         )

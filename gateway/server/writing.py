@@ -42,8 +42,8 @@ class Written(web.StreamResponse):
         """Nothing: the body has been written."""
 
 
-_GOING_ON = Written(True)
-_LAST = Written(False)
+GOING_ON = Written(True)
+LAST = Written(False)
 
 
 def own_headers(request_id: str, name: str) -> Headers:
@@ -57,13 +57,14 @@ async def write(request: web.BaseRequest, answer: Encoded, request_id: str, name
     Returns when the socket has it; `is_last` ends the connection then. ConnectionError if the client has gone.
     """
     goes_on = request.keep_alive and not is_last
-    head = _spell_head(request.version, answer, request_id, name, goes_on)
+    framing = f"Content-Length: {len(answer.body)}\r\n"
+    head = spell_head(request.version, answer, framing, request_id, name, goes_on)
     body = b"" if request.method == "HEAD" else answer.body
     if len(body) <= SLICE:
         await request.writer.write_eof(head + body)
     else:
         await _write_slices(request, head, body)
-    return _GOING_ON if goes_on else _LAST
+    return GOING_ON if goes_on else LAST
 
 
 async def _write_slices(request: web.BaseRequest, head: bytes, body: bytes) -> None:
@@ -74,8 +75,11 @@ async def _write_slices(request: web.BaseRequest, head: bytes, body: bytes) -> N
     await request.writer.write_eof()
 
 
-def _spell_head(version: HttpVersion, answer: Encoded, request_id: str, name: str, goes_on: bool) -> bytes:
-    """`request_id` holds no control characters: context.py takes none that does."""
+def spell_head(version: HttpVersion, answer: Encoded, framing: str, request_id: str, name: str, goes_on: bool) -> bytes:
+    """The head of an answer; `framing` are the lines that say where the body ends.
+
+    `request_id` holds no control characters: context.py takes none that does.
+    """
     connection = ""
     if goes_on and version == HttpVersion10:
         connection = "Connection: keep-alive\r\n"
@@ -83,7 +87,7 @@ def _spell_head(version: HttpVersion, answer: Encoded, request_id: str, name: st
         connection = "Connection: close\r\n"
     head = (
         f"{_spell_start(version, answer.status, answer.headers)}x-request-id: {request_id}\r\n{_spell_server(name)}"
-        f"Content-Length: {len(answer.body)}\r\nDate: {_spell_date(int(time.time()))}\r\n{connection}\r\n"
+        f"{framing}Date: {_spell_date(int(time.time()))}\r\n{connection}\r\n"
     )
     return head.encode()
 

@@ -38,9 +38,9 @@ def write_independent(kind: str, count: int) -> Callable[[random.Random], bytes]
 
 
 def write_chain(pick: random.Random) -> bytes:
-    """Five GETs, each with a value of the one before in its path."""
+    """Five GETs, each with a value of the one before in its path; no two alike, which would be sent once."""
     first = {"name": "op0", "path": f"/small/{pick.randint(1, 99999)}"}
-    return write_batch(first, *({"name": f"op{n}", "path": f"/small/${{result=op{n - 1}:$.id}}"} for n in range(1, 5)))
+    return write_batch(first, *({"name": f"op{n}", "path": f"/small/{n}/${{result=op{n - 1}:$.id}}"} for n in range(1, 5)))
 
 
 def write_for_each(pick: random.Random) -> bytes:

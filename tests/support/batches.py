@@ -26,6 +26,8 @@ NATIVE = DIALECTS["/batch"]
 ROUTES = RouteTable((Route("users", "/users"), Route("orders", "/orders"), Route("any", "/any")))
 CONTEXT = Context("request-1", Trace("a" * 32, "b" * 16), "192.0.2.1")
 PLENTY = 1 << 40
+PATIENCE = 10.0
+"""Seconds after which a test that waits for something that never comes is told so."""
 
 JSON_TYPE = ("content-type", "application/json")
 
@@ -107,6 +109,14 @@ class HeldSend:
         """What was given up."""
         return [target for target, future in zip(self.targets, self.futures, strict=True) if future.cancelled()]
 
+    async def arrived(self, count: int) -> None:
+        """Wait until so many requests have been sent."""
+        await until(lambda: len(self.requests) >= count)
+
+    async def given_up(self, target: str) -> None:
+        """Wait until a request has been given up."""
+        await until(lambda: target in self.cancelled)
+
     async def end(self, target: str, outcome: Outcome | BaseException | None = None) -> None:
         """End a request that is held, and let the gateway do all it does because of it."""
         future = self.futures[next(i for i, one in enumerate(self.targets) if one == target and not self.futures[i].done())]
@@ -149,6 +159,13 @@ class HeldTicket:
     def cancel(self) -> None:
         """Give it up."""
         self._future.cancel()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that depends on more than turns of this loop."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await turn()
 
 
 async def turn() -> None:

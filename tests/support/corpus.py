@@ -209,7 +209,7 @@ def compare(expected: Any, actual: Any, where: str = "") -> list[str]:
             differences += [f"{where}/{key}: not expected, is {actual[key]!r}" for key in actual.keys() - expected.keys()]
             for key in expected.keys() & actual.keys():
                 expected_value, actual_value = expected[key], actual[key]
-                if key == "errors":
+                if key == "errors" and all(isinstance(error, dict) for error in (*expected_value, *actual_value)):
                     expected_value, actual_value = by_place(expected_value), by_place(actual_value)
                 differences += compare(expected_value, actual_value, f"{where}/{key}")
             return sorted(differences)

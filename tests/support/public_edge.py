@@ -13,6 +13,7 @@ from gateway.errors import Refusal
 from gateway.execution.budget import Budget
 from gateway.messages import Context
 from gateway.pipeline import Answer
+from gateway.places.place import Places
 from gateway.server.context import Trust
 from gateway.server.edge import PublicEdge
 from gateway.server.exchange import Exchange
@@ -86,14 +87,14 @@ class FakePlace:
 class RunningEdge:
     """The edge, what it asked, what it reported."""
 
-    def __init__(self, engine: FakeEngine, settings: EdgeSettings, buffered: int) -> None:
+    def __init__(self, engine: FakeEngine, settings: EdgeSettings, buffered: int, places: Places | None = None) -> None:
         self.engine = engine
         self.budget = Budget(buffered)
         self.exchanges: list[Exchange] = []
         self._reported = asyncio.Event()
         self._clients: list[RawClient] = []
-        places = {path: {"POST": FakePlace(dialect, engine)} for path, dialect in DIALECTS.items()}
-        self.edge = PublicEdge(Wiring(places, self.budget, self._report, settings))
+        fakes = {path: {"POST": FakePlace(dialect, engine)} for path, dialect in DIALECTS.items()}
+        self.edge = PublicEdge(Wiring(places or fakes, self.budget, self._report, settings))
         self.port = 0
 
     def _report(self, exchange: Exchange) -> None:
@@ -138,10 +139,11 @@ async def running_edge(
     body: int = 1 << 20,
     buffered: int = 256 << 20,
     trust: Trust | None = None,
+    places: Places | None = None,
 ) -> AsyncIterator[RunningEdge]:
-    """An edge that listens while the test runs."""
+    """An edge that listens while the test runs, before `places` or, if there are none, before `engine`."""
     settings = EdgeSettings(trust or Trust("gateway"), body, patience or Patience())
-    running = RunningEdge(engine or FakeEngine(), settings, buffered)
+    running = RunningEdge(engine or FakeEngine(), settings, buffered, places)
     await running.start()
     try:
         yield running
@@ -169,6 +171,10 @@ class RawClient:
     def stop_reading(self) -> None:
         """Take no more of what the gateway sends than the system's buffers do."""
         cast(asyncio.Transport, self.writer.transport).pause_reading()
+
+    def go_on_reading(self) -> None:
+        """Take it again."""
+        cast(asyncio.Transport, self.writer.transport).resume_reading()
 
     def write(self, sent: bytes) -> None:
         """Send these bytes."""

@@ -126,7 +126,9 @@ async def test_text_goes_in_its_charset(content_type: str, body: bytes) -> None:
 async def test_each_request_is_a_span_of_its_own_and_none_is_zero(outer: str, sent: list[str]) -> None:
     script = Script()
     context = Context("r", Trace("a" * 32, outer), "192.0.2.1")
-    await execute(plan(envelope(*["/a"] * 4), routes=TABLE), engine(script, routes=TABLE), context, Budget(PLENTY))
+    await execute(
+        plan(envelope(*["/a"] * 4, coalesce=False), routes=TABLE), engine(script, routes=TABLE), context, Budget(PLENTY)
+    )
     assert [dict(request.headers)["traceparent"].split("-")[2] for request in script.requests] == sent
 
 

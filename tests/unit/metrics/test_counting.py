@@ -4,7 +4,7 @@ import pytest
 
 from gateway.batch.content import Content, Kind
 from gateway.batch.operation import Operation
-from gateway.batch.results import Finished, Result, summarise
+from gateway.batch.results import Finished, Result, as_coalesced, summarise
 from gateway.messages import Failure, Outcome, Reason, Response
 from gateway.metrics import Metrics, Readings, UpstreamState
 
@@ -123,6 +123,16 @@ def test_gauges_are_read_when_scraped(metrics: Metrics) -> None:
         "gateway_circuit_state": value(metrics, "gateway_circuit_state", upstream="users"),
     }
     assert list(read.values()) == [2, 7, 0.25, 6, 3, 4, 5, 1]
+
+
+def test_what_was_coalesced_is_an_entry_and_no_request(metrics: Metrics) -> None:
+    sent = result(Response(200, (), b""))
+    metrics.batch(finished(sent, as_coalesced(sent), as_coalesced(result(Failure(Reason.UPSTREAM_CLOSED, "gone")))))
+    assert value(metrics, "gateway_coalesced_total", upstream="users") == 2
+    assert value(metrics, "gateway_operations_total", upstream="users", method="GET", code="200", outcome="response") == 2
+    assert value(metrics, "gateway_upstream_requests_total", upstream="users", code="200") == 1
+    assert value(metrics, "gateway_upstream_failures_total", upstream="users", reason="upstream-closed") is None
+    assert value(metrics, "gateway_operation_duration_seconds_count", upstream="users") == 1
 
 
 def test_ten_thousand_hostile_batches_add_a_bounded_number_of_series(metrics: Metrics) -> None:
