@@ -24,6 +24,10 @@ setup: interpreter ## set up .venv; does nothing when it is up to date
 setup-servers: interpreter ## set up .venv-servers, the third-party services that the tests stand in front of
 	@$(INSTALL) .venv-servers requirements/servers.txt
 
+.PHONY: setup-clients
+setup-clients: interpreter ## set up .venv-clients, the third-party clients that talk to the gateway in tests
+	@$(INSTALL) .venv-clients requirements/clients.txt
+
 .PHONY: compiled
 compiled: interpreter ## set up .venv-compiled, where the hot path is compiled to C; needs a C compiler and Python's headers
 	@$(INSTALL) .venv-compiled requirements/development.txt
@@ -52,8 +56,8 @@ test-compiled: beside-compiled ## the tests of behaviour once more, against the 
 	cd .venv-compiled/tree && TEST_LOOP=uvloop ../bin/python -m pytest --ignore=tests/clients --ignore=tests/architecture
 
 .PHONY: test-clients
-test-clients: setup ## the checks that need Prometheus, nginx and Node; as root, installs Debian's packages when missing
-	@for pair in promtool:prometheus nginx:nginx node:nodejs; do command -v $${pair%:*} >/dev/null || \
+test-clients: setup setup-clients ## the checks that need Prometheus, nginx and Node; as root, installs Debian's packages when missing
+	@for pair in promtool:prometheus nginx:nginx node:nodejs npm:npm; do command -v $${pair%:*} >/dev/null || \
 		! command -v apt-get >/dev/null || test "$$(id -u)" != 0 || .ci/install-packages $${pair#*:}; done
 	$(BIN)/python -m pytest tests/clients
 
@@ -83,8 +87,9 @@ lock: interpreter ## resolve the dependencies anew into requirements/*.txt (LOCK
 	$(COMPILE) $(LOCK) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) $(LOCK) pyproject.toml --group development --constraint requirements/runtime.txt --output-file requirements/development.txt
 	$(COMPILE) $(LOCK) --group servers --output-file requirements/servers.txt
+	$(COMPILE) $(LOCK) --group clients --output-file requirements/clients.txt
 
 .PHONY: clean
 clean: ## remove the environments and caches
-	rm -rf .venv .venv-compiled .venv-fuzz .venv-lock .venv-servers .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-clients .venv-compiled .venv-fuzz .venv-lock .venv-node .venv-servers .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find gateway tests -name __pycache__ -type d -prune -exec rm -rf {} +
