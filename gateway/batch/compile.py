@@ -23,6 +23,7 @@ from gateway.messages import Reason
 class Rules:
     """What envelopes may hold: the limits, and what the configuration allows in references and paths.
 
+    `parameters`: references to parameters are read; elsewhere they are literal text.
     Compared by identity, which makes it cheap as a key of what was compiled under it: there is one per configuration.
     """
 
@@ -30,6 +31,7 @@ class Rules:
     targets: TargetRules = field(default_factory=TargetRules)
     descendants: bool = False
     filters: bool = False
+    parameters: bool = False
 
 
 @lru_cache(maxsize=16)
@@ -58,11 +60,13 @@ class Compiler:
 
     def target(self, text: str, pointer: str) -> Parts:
         """A path and query."""
-        limits = self.rules.limits
-        self._readable = max(self._readable, limits.references_per_operation + 1)
+        self._readable = max(self._readable, self.rules.limits.references_per_operation + 1)
         parts = self.text(text, pointer)
-        if text and not parts:
-            return parts
+        return parts if text and not parts else self.checked_target(parts, pointer)
+
+    def checked_target(self, parts: Parts, pointer: str) -> Parts:
+        """A path and query that has been split already."""
+        limits = self.rules.limits
         written = "".join(part for part in parts if isinstance(part, str))
         length = len(written) if len(written) > limits.target else len(encode_literal(written))
         if length > limits.target:
@@ -98,7 +102,7 @@ class Compiler:
         if not may_hold_reference(text):
             return (text,) if text else ()
         try:
-            parts = scan(text, self.paths, self._readable)
+            parts = scan(text, self.paths, self._readable, self.rules.parameters)
         except BadReference as error:
             self._readable -= 1
             self.wrong(pointer, Reason.INVALID_REFERENCE, str(error))
@@ -109,11 +113,11 @@ class Compiler:
         return parts
 
     def for_each(self, text: str, pointer: str) -> Reference | None:
-        """The one reference of a forEach. It reads a result: nothing else can be a list."""
+        """The one reference of a forEach. It reads a result or a parameter: nothing else can be a list."""
         self._readable = max(self._readable, 1)
         parts = self.text(text, pointer)
         match parts:
-            case (Reference(source=Source.RESULT) as reference,):
+            case (Reference(source=Source.RESULT | Source.PARAM) as reference,):
                 return reference
             case ():
                 if not text:

@@ -1,8 +1,9 @@
-"""What references read: the results there are so far, and the forEach item at hand."""
+"""What references read: the results there are so far, the forEach item at hand, and parameters."""
 
 from gateway.batch.content import header
 from gateway.batch.jsonpath import JsonPath, TooManyVisits
 from gateway.batch.limits import Limits
+from gateway.batch.location import Elsewhere, read_created
 from gateway.batch.reference import Reference, Source
 from gateway.batch.results import Result
 from gateway.batch.template import Resolve, Unfillable
@@ -10,6 +11,9 @@ from gateway.jsontext import Node, Record, dump
 from gateway.messages import Reason, Response
 
 TOO_DEEP = "the value is nested too deeply to be read"
+
+_LOCATION = Source.LOCATION
+_ID = JsonPath("$.id", True, (), ("id",))
 
 
 class Lookup:
@@ -20,6 +24,7 @@ class Lookup:
         self._results = results
         self._limits = limits
         self._documents: dict[int, Node] = {}
+        self._parameters: dict[bytes, Node] = {}
 
     def resolve(self, reference: Reference) -> bytes:
         """The value of a reference to another operation, as JSON text. Unfillable if it has none or it is too large."""
@@ -32,19 +37,29 @@ class Lookup:
             return self._header(reference, result)
         if result is None:
             raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} has no value")
+        if reference.source is _LOCATION:
+            return self._location(reference, index, result)
         return str(result.status).encode()
 
     def resolve_for(self, item: Node, index: int) -> Resolve:
         """`resolve` for one forEach child, whose `${item…}` and `${index}` have values too."""
         return _ForItem(self, item, index).resolve
 
-    def items(self, reference: Reference) -> list[Node]:
+    def resolve_with(self, parameters: bytes, resolve: Resolve) -> Resolve:
+        """`resolve` for an operation that has parameters, the JSON text of an object, whose `${param…}` have values too."""
+        return _WithParameters(self, self._parsed(parameters), resolve).resolve
+
+    def items(self, reference: Reference, parameters: bytes | None = None) -> list[Node]:
         """The list a forEach goes over. Unfillable if there is none."""
         path = reference.path
-        index = self._names[reference.name]
         if path is None:
             raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference} is no list")
-        found = self._find(reference, path, self._document(reference, index, self._results[index]))
+        if reference.name or parameters is None:
+            index = self._names[reference.name]
+            document = self._document(reference, index, self._results[index])
+        else:
+            document = self._parsed(parameters)
+        found = self._find(reference, path, document)
         if not path.singular:
             return found
         if not found or not found[0].is_array():
@@ -84,6 +99,17 @@ class Lookup:
                 return self.bounded(reference, dump(value))
         raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference}: {reference.name} has answered no such header")
 
+    def _location(self, reference: Reference, index: int, result: Result) -> bytes:
+        """What names a thing below the path it was created at: the end of its Location, else its id."""
+        try:
+            created = read_created(result)
+        except Elsewhere:
+            detail = f"{reference}: the Location that {reference.name} has answered is not below its path"
+            raise Unfillable(Reason.REFERENCE_UNRESOLVED, detail) from None
+        if created is None:
+            return self.value(reference, _ID, self._document(reference, index, result))
+        return self.bounded(reference, dump(created))
+
     def _document(self, reference: Reference, index: int, result: Result | None) -> Node:
         document = self._documents.get(index)
         if document is None:
@@ -92,6 +118,13 @@ class Lookup:
                 raise Unfillable(Reason.REFERENCE_UNRESOLVED, f"{reference}: {reference.name} has no JSON body")
             self._documents[index] = document
         return document
+
+    def _parsed(self, parameters: bytes) -> Node:
+        """Parameters, taken apart once for all operations that share them."""
+        node = self._parameters.get(parameters)
+        if node is None:
+            node = self._parameters[parameters] = Node(parameters)
+        return node
 
     def _find(self, reference: Reference, path: JsonPath, document: Node) -> list[Node]:
         try:
@@ -141,6 +174,22 @@ class _ForItem(Record, frozen=True):
         if reference.source is Source.ITEM:
             return self.lookup.bounded(reference, self.item.text())
         return str(self.index).encode()
+
+
+class _WithParameters(Record, frozen=True):
+    """The references of one operation that has parameters."""
+
+    lookup: Lookup
+    parameters: Node
+    otherwise: Resolve
+
+    def resolve(self, reference: Reference) -> bytes:
+        """The value of a reference, as JSON text."""
+        if reference.name or not reference.is_parameter():
+            return self.otherwise(reference)
+        if reference.path is not None:
+            return self.lookup.value(reference, reference.path, self.parameters)
+        return self.lookup.bounded(reference, self.parameters.text())
 
 
 class _Items(Node):

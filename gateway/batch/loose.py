@@ -83,7 +83,7 @@ class _Ties:
                 earlier = names.get(reference.name, _NOT_BEFORE)
                 if earlier not in after:
                     needs.add(earlier)
-            elif operation.for_each is None:
+            elif operation.parameters is None if reference.is_parameter() else operation.for_each is None:
                 return False
         return self._tie(index, needs, after - needs, settled)
 

@@ -1,6 +1,7 @@
 """What a client asked for: an envelope of operations, dialect-free, its texts compiled to templates."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.batch.jsonpath import JsonPath
 from gateway.batch.reference import Parts, Reference
@@ -42,7 +43,10 @@ class Select:
 
 
 class Operation(Record, frozen=True):
-    """One sub-request asked for. `pointer` leads to it in the envelope as sent; `timeout` is in seconds."""
+    """One sub-request asked for. `pointer` leads to it in the envelope as sent; `timeout` is in seconds.
+
+    `parameters` is the JSON text of the object that its `${param…}` read.
+    """
 
     pointer: str
     path: str
@@ -62,7 +66,8 @@ class Operation(Record, frozen=True):
     omit_on_success: bool = False
     upstream: str | None = None
     references: tuple[tuple[str, Reference], ...] = ()
-    """Every reference in it, with the pointer to where it stands."""
+    """Every reference in it, with the pointer to where it stands. A template that names no operation may leave its own out."""
+    parameters: bytes | None = None
 
     @property
     def label(self) -> str:
@@ -73,8 +78,8 @@ class Operation(Record, frozen=True):
 class Envelope(Record, frozen=True):
     """One batch as values. `timeout` is in seconds; `headers` go into every operation, before its own.
 
-    `problems` were found while decoding; the plan adds its own and refuses them all at once. `own` is what the dialect wants
-    back when it encodes the answer; nobody else looks at it.
+    `coalesce`: requests that are alike are sent once. `problems` were found while decoding; the plan adds its own and refuses
+    them all at once. `own` is what the dialect wants back when it encodes the answer; nobody else looks at it.
     """
 
     operations: tuple[Operation, ...]
@@ -82,5 +87,6 @@ class Envelope(Record, frozen=True):
     timeout: float | None = None
     stop_on_error: bool = False
     show_headers: bool | None = None
+    coalesce: bool = True
     problems: tuple[Problem, ...] = ()
-    own: object = None
+    own: Any = None

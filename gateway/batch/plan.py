@@ -185,6 +185,9 @@ class Planning:
             if reference.is_of_item():
                 if operation.for_each is None:
                     self._wrong(pointer, Reason.INVALID_REFERENCE, f"{reference} stands outside a forEach operation")
+            elif reference.is_parameter():
+                if operation.parameters is None:
+                    self._wrong(pointer, Reason.INVALID_REFERENCE, f"{reference}: there are no parameters")
             elif reference.name in self.names:
                 yield reference.name
             else:

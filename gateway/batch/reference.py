@@ -1,5 +1,7 @@
 """References: `${result=NAME:JSONPATH}`, `${status=NAME}`, `${header=NAME:field}`, `${item:JSONPATH}`, `${item}`, `${index}`.
 
+In templates of the configuration also `${param:JSONPATH}` and `${param}`: the parameters that stand with an operation.
+
 The scanner splits a text into what is literal and what is a reference. A reference ends at the first `}` outside quotes;
 `$${` is a literal `${`; any other `${…}` is literal.
 """
@@ -16,6 +18,7 @@ FORBIDDEN_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 """Names that would reach into a JavaScript client's objects."""
 
 _OPENING = re.compile(r"\$\$\{|\$\{(?:(result|status|header)=|(item)|(index)\})")
+_OPENING_WITH_PARAMETERS = re.compile(r"\$\$\{|\$\{(?:(result|status|header)=|(item|param)|(index)\})")
 _CLOSING = re.compile(
     r"""[^:}]*+(?::(?:[^'"}]++|'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+")*+)?}""",
     re.DOTALL,
@@ -36,13 +39,15 @@ class Source(Enum):
     HEADER = "header"
     ITEM = "item"
     INDEX = "index"
+    LOCATION = "location"
+    PARAM = "param"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A place in another operation's answer, or in the forEach item at hand. `field` is a lower-case header name.
+    """A place in another operation's answer, the forEach item at hand or the parameters. `field` is a lower-case header name.
 
-    What reads an answer has the name of its operation, RESULT a path and HEADER a field; ITEM may have a path.
+    What reads an answer has the name of its operation, RESULT a path and HEADER a field; ITEM and PARAM may have a path.
     """
 
     source: Source
@@ -51,8 +56,12 @@ class Reference:
     field: str = ""
 
     def is_of_item(self) -> bool:
-        """Whether it reads the forEach item or its index rather than another operation."""
-        return not self.name
+        """Whether it reads the forEach item or its index."""
+        return self.source is Source.ITEM or self.source is Source.INDEX
+
+    def is_parameter(self) -> bool:
+        """Whether it reads the parameters."""
+        return self.source is Source.PARAM
 
     def __str__(self) -> str:
         match self.source:
@@ -66,6 +75,10 @@ class Reference:
                 return f"${{item:{self.path.text}}}" if self.path else "${item}"
             case Source.INDEX:
                 return "${index}"
+            case Source.LOCATION:
+                return f"${self.name}"
+            case Source.PARAM:
+                return f"${{param:{self.path.text}}}" if self.path else "${param}"
 
 
 class BadReference(ValueError):
@@ -80,25 +93,27 @@ def may_hold_reference(text: str) -> bool:
     return "${" in text
 
 
-def scan(text: str, rules: PathRules, most: int) -> Parts:
+def scan(text: str, rules: PathRules, most: int, parameters: bool = False) -> Parts:
     """Literal texts and references of `text`, in order, escapes undone; BadReference if one is malformed.
 
     After `most` references the rest counts as literal: reading a path costs, and a text that holds so many is refused anyway.
+    Without `parameters` a reference to one is literal too.
     """
     # Templates are the same in each batch of a client, so those that are short are kept.
-    return _scan_once(text, rules, most) if len(text) <= _LONGEST_KEPT else _scan(text, rules, most)
+    return _scan_once(text, rules, most, parameters) if len(text) <= _LONGEST_KEPT else _scan(text, rules, most, parameters)
 
 
 @lru_cache(maxsize=1024)
-def _scan_once(text: str, rules: PathRules, most: int) -> Parts:
-    return _scan(text, rules, most)
+def _scan_once(text: str, rules: PathRules, most: int, parameters: bool) -> Parts:
+    return _scan(text, rules, most, parameters)
 
 
-def _scan(text: str, rules: PathRules, most: int) -> Parts:
+def _scan(text: str, rules: PathRules, most: int, parameters: bool) -> Parts:
+    opens = _OPENING_WITH_PARAMETERS if parameters else _OPENING
     parts: list[str | Reference] = []
     literal = ""
     at = 0
-    while most > 0 and (opening := _OPENING.search(text, at)) is not None:
+    while most > 0 and (opening := opens.search(text, at)) is not None:
         literal += text[at : opening.start()]
         if opening[0] == "$${":
             literal += "${"
@@ -128,12 +143,10 @@ def _closing(text: str, start: int) -> int:
 def _read(inner: str, column: int, rules: PathRules) -> Reference:
     if inner == "index":
         return Reference(Source.INDEX)
-    if inner == "item":
-        return Reference(Source.ITEM)
     if inner.startswith("item"):
-        if not inner.startswith("item:"):
-            raise BadReference(f"column {column}: write ${{item}} or ${{item:JSONPATH}}")
-        return Reference(Source.ITEM, path=_path(inner[5:], column, rules))
+        return _read_inside(Source.ITEM, inner, column, rules)
+    if inner.startswith("param"):
+        return _read_inside(Source.PARAM, inner, column, rules)
     kind, _, rest = inner.partition("=")
     if kind == "status":
         return Reference(Source.STATUS, _name(rest, column, "${status=NAME}"))
@@ -145,6 +158,14 @@ def _read(inner: str, column: int, rules: PathRules) -> Reference:
     if not _FIELD_NAME.fullmatch(place):
         raise BadReference(f"column {column}: write ${{header=NAME:field}} with the name of a header")
     return Reference(Source.HEADER, _name(name, column, "${header=NAME:field}"), field=place.lower())
+
+
+def _read_inside(source: Source, inner: str, column: int, rules: PathRules) -> Reference:
+    """What reads a value at hand: the whole of it, or what a path finds there."""
+    word, colon, path = inner.partition(":")
+    if word != source.value:
+        raise BadReference(f"column {column}: write ${{{source.value}}} or ${{{source.value}:JSONPATH}}")
+    return Reference(source, path=_path(path, column, rules) if colon else None)
 
 
 def _name(name: str, column: int, form: str) -> str:
