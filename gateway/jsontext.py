@@ -28,6 +28,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """
 
 
+R = TypeVar("R", bound=Record)
+
+
+def change(record: R, **fields: Any) -> R:
+    """A copy of `record` with other values for some fields."""
+    return msgspec.structs.replace(record, **fields)
+
+
 _skip = msgspec.json.Decoder(Raw).decode
 _object = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])

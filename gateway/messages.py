@@ -36,11 +36,13 @@ class Reason(StrEnum):
     DEPENDENCY_CYCLE = "dependency-cycle"
     INVALID_REFERENCE = "invalid-reference"
     UNKNOWN_UPSTREAM = "unknown-upstream"
+    NOT_SUPPORTED = "not-supported"
     # The envelope, or an operation once its references are filled
     PATH_NOT_ALLOWED = "path-not-allowed"
     HEADER_NOT_ALLOWED = "header-not-allowed"
     INVALID_HEADER = "invalid-header"
     INVALID_BODY = "invalid-body"
+    INVALID_PARAMETER = "invalid-parameter"
     # An operation that was not sent
     REFERENCE_UNRESOLVED = "reference-unresolved"
     REFERENCE_TOO_LARGE = "reference-too-large"

@@ -10,8 +10,6 @@ from gateway.admin.health import States
 from gateway.admin.lag import LoopLag
 from gateway.app.listening import Addresses, listen
 from gateway.app.places import make_places
-from gateway.batch.compile import Rules
-from gateway.batch.target import TargetRules
 from gateway.config.settings import LogSettings, Settings
 from gateway.execution.budget import Budget
 from gateway.execution.engine import Engine
@@ -41,12 +39,6 @@ class App:
     def __init__(self, settings: Settings, logs: Logs) -> None:
         clock = time.monotonic  # what event loops count in; uvloop's own time() is rounded to milliseconds
         limits = settings.limits
-        rules = Rules(
-            limits.batch_limits(),
-            TargetRules(settings.paths.encoded_slash, settings.paths.semicolon),
-            settings.references.descendants,
-            settings.references.filters,
-        )
         self._settings = settings
         self._logs = logs
         self._lag = LoopLag()
@@ -54,7 +46,7 @@ class App:
         self._engine = Engine(
             self._upstreams.send,
             settings.route_table(),
-            rules,
+            settings.make_rules(),
             clock,
             Budget(limits.buffered),
             send_then=self._upstreams.send_then,

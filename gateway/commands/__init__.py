@@ -19,6 +19,7 @@ VERBS = {
     "check": "look for mistakes in a configuration file, and start nothing",
     "schema": "print the JSON Schema of configuration files, for editors",
     "routes": "show which upstream serves which paths",
+    "plan": "show what a batch would do, and send nothing",
     "run": "send a batch to a gateway and draw what happened when",
     "demo": "serve a small example with upstreams of its own",
     "version": "print the versions of the gateway and what it runs on",

@@ -14,6 +14,7 @@ from gateway.config.problems import Path
 from gateway.config.settings import Settings
 from gateway.config.units import format_duration, format_size
 from gateway.config.upstreams import TlsSettings, UpstreamSettings
+from gateway.dialects.registry import DIALECTS
 
 
 class Finding(NamedTuple):
@@ -36,6 +37,10 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield from check_routes(path, upstream)
         yield from check_headers(path, upstream)
         yield from check_tls(path, upstream)
+    yield from check_catalogs(settings)
+    yield from check_graph(settings)
+    yield from check_collector(settings)
+    yield from check_views(settings)
 
 
 def check_listeners(settings: Settings) -> Iterator[Finding]:
@@ -102,6 +107,48 @@ def _check_files(path: Path, tls: TlsSettings) -> Iterator[Finding]:
     for option, file in (("ca", tls.ca), ("certificate", tls.certificate), ("key", tls.key)):
         if file is not None and not FilePath(file).is_file():
             yield Finding((*path, option), "must be a file that exists")
+
+
+def check_catalogs(settings: Settings) -> Iterator[Finding]:
+    """The templates and schemas of every kind can be used, and its paths lead to an upstream."""
+    rules, routes = settings.make_template_rules(), settings.route_table()
+    for name, catalog in settings.catalogs.items():
+        for path, message in catalog.find_wrong(rules, routes):
+            yield Finding(("catalogs", name, *path), message, (("upstreams",), ("limits",), ("paths",), ("references",)))
+
+
+def check_views(settings: Settings) -> Iterator[Finding]:
+    """The envelope of every view has a plan, and its parameters and what it selects can be used."""
+    rules, routes = settings.make_rules(), settings.route_table()
+    taken = {settings.dialects.collector.path, *settings.dialects.graph.paths}
+    for name, view in settings.views.items():
+        if f"/views/{name}" in taken:
+            yield Finding(("views", name), "must not have the path of a dialect", (("dialects",),))
+        for path, message in view.find_wrong(rules, routes):
+            yield Finding(("views", name, *path), message, (("upstreams",), ("limits",), ("paths",), ("references",)))
+
+
+def check_graph(settings: Settings) -> Iterator[Finding]:
+    """Its paths are not taken."""
+    paths = settings.dialects.graph.paths
+    repeated = frozenset(_find_repeated(paths))
+    for index, path in enumerate(paths if settings.dialects.graph.enabled else ()):
+        if path in DIALECTS or path == "/batch/plan" or index in repeated:
+            yield Finding(("dialects", "graph", "paths", index), "must not stand twice or be that of another dialect")
+
+
+def check_collector(settings: Settings) -> Iterator[Finding]:
+    """The catalog is there, and the path is not taken."""
+    collector = settings.dialects.collector
+    path = ("dialects", "collector")
+    if collector.catalog is None:
+        return
+    if collector.catalog not in settings.catalogs:
+        yield Finding((*path, "catalog"), "must be one of the catalogs", (("catalogs",),))
+    graph = settings.dialects.graph
+    taken = (*DIALECTS, "/batch/plan", *(graph.paths if graph.enabled else ()))
+    if collector.path in taken or collector.path.startswith("/views/"):
+        yield Finding((*path, "path"), "must not be that of anything else served", (("dialects", "graph"),))
 
 
 def _find_repeated(names: Iterable[str]) -> Iterator[int]:

@@ -45,8 +45,8 @@ class Kind:
         return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchema:
-        """What an editor accepts: the values themselves, or a hole."""
-        return self.schema
+        """What an editor accepts: the values themselves, or a hole. A copy: pydantic writes the default into it."""
+        return dict(self.schema)
 
 
 def whole_number(minimum: int, maximum: int | None = None) -> Kind:

@@ -19,6 +19,9 @@ LARGEST_TREE = 50_000
 DEEPEST = 32
 """Levels of nesting; the settings themselves have six."""
 
+AS_WRITTEN = frozenset({"catalogs", "views"})
+"""Sections of templates: a `${…}` in them is a reference that each request fills, and nothing to fill in here."""
+
 
 class StrictLoader(yaml.SafeLoader):
     """Composes nodes and builds no objects. Notes the places of explicit tags, which nodes no longer show."""
@@ -149,7 +152,7 @@ class _Reading:
     def _read_scalar(self, node: yaml.ScalarNode, mark: Mark, path: Path) -> ScalarNode:
         text: str = node.value
         try:
-            if has_hole(text):
+            if has_hole(text) and not (path and path[0] in AS_WRITTEN):
                 return ScalarNode(Substituted(substitute(text, self.surroundings)), mark, without_defaults(text))
             return ScalarNode(text if node.style else resolve(text), mark, text)
         except Wrong as wrong:

@@ -12,7 +12,8 @@ from gateway.config.problems import Wrong
 
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
+"""As many digits as a 64-bit integer has: schemas of a catalog need its bounds exactly."""
 DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 SURPRISES = (

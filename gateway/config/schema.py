@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from gateway.config.catalogs import CATALOG_PATTERN, KIND_PATTERN
 from gateway.config.headers import TOKEN
 from gateway.config.settings import NAME_PATTERN, Settings
 from gateway.config.units import DURATION_PATTERN, SIZE_PATTERN, format_duration, format_size
@@ -26,6 +27,10 @@ def _add_what_pydantic_leaves_out(schema: dict[str, Any]) -> None:
     upstreams |= {"minProperties": 1, "propertyNames": {"pattern": f"^{NAME_PATTERN}$"}}
     routes["items"] = {"anyOf": [sections["RouteSettings"]["properties"]["path"], routes["items"]]}
     sections["HeaderSettings"]["properties"]["set"]["propertyNames"] = {"pattern": f"^{TOKEN}$"}
+    schema["properties"]["views"]["propertyNames"] = {"pattern": f"^{NAME_PATTERN}$"}
+    schema["properties"]["catalogs"]["propertyNames"] = {"pattern": f"^{CATALOG_PATTERN}$"}
+    sections["CatalogSettings"]["properties"]["types"]["propertyNames"] = {"pattern": f"^{KIND_PATTERN}$"}
+    sections["KindSettings"]["properties"]["headers"]["propertyNames"] = {"pattern": f"^{TOKEN}$"}
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:

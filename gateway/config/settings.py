@@ -9,9 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from gateway.batch.compile import Rules
 from gateway.batch.limits import Limits
 from gateway.batch.routes import RouteTable
+from gateway.batch.target import TargetRules
 from gateway.config.addresses import Network, read_host, read_network
+from gateway.config.catalogs import CATALOG_PATTERN, CatalogSettings
+from gateway.config.dialects import DialectSettings
 from gateway.config.headers import TOKEN
 from gateway.config.kinds import (
     Count,
@@ -28,11 +32,14 @@ from gateway.config.kinds import (
 )
 from gateway.config.section import Section
 from gateway.config.upstreams import UpstreamSettings
+from gateway.config.views import ViewSettings
 
 Host = Annotated[str, from_text(read_host)]
 Pseudonym = Annotated[str, text(TOKEN, "one word of letters, digits and -._~")]
 NAME_PATTERN = "[a-z][a-z0-9_-]{0,62}"
 UpstreamName = Annotated[str, text(NAME_PATTERN, "lower-case letters, digits, - and _, at most 63, a letter first")]
+CatalogName = Annotated[str, text(CATALOG_PATTERN, "lower-case letters, digits, - and _, at most 63, a letter first")]
+ViewName = Annotated[str, text(NAME_PATTERN, "lower-case letters, digits, - and _, at most 63, a letter first")]
 Networks = tuple[Annotated[Network, from_text(read_network)], ...]
 
 
@@ -52,6 +59,9 @@ class ServerSettings(Section):
     )
     shutdown_timeout: DurationOrZero = Field(
         default=25.0, description="After the drain delay: how long batches in flight may still take."
+    )
+    heartbeat: Duration = Field(
+        default=15.0, description="How long a streamed answer may be silent before a sign of life is written into it."
     )
     only_stored: Switch = Field(
         default=False,
@@ -171,8 +181,24 @@ class Settings(Section):
         default={}, description="The services behind the gateway, by name; at least one."
     )
     limits: LimitSettings = Field(default=LimitSettings(), description="What a batch, an answer and the gateway may cost.")
+    catalogs: Mapping[CatalogName, CatalogSettings] = Field(
+        default={}, description="Kinds of operation that clients ask for by name: what each must hold, and what is sent for it."
+    )
+    dialects: DialectSettings = Field(default=DialectSettings(), description="Formats of batches beside the native one.")
+    views: Mapping[ViewName, ViewSettings] = Field(
+        default={}, description="Stored batches by name: each is served at /views/<name>, and clients only give its parameters."
+    )
     paths: PathSettings = Field(default=PathSettings(), description="Which unusual paths are allowed.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Which costly references are allowed.")
+
+    def make_rules(self) -> Rules:
+        """What envelopes may hold."""
+        targets = TargetRules(self.paths.encoded_slash, self.paths.semicolon)
+        return Rules(self.limits.batch_limits(), targets, self.references.descendants, self.references.filters)
+
+    def make_template_rules(self) -> Rules:
+        """The same for templates of the configuration, which read parameters too."""
+        return dataclasses.replace(self.make_rules(), parameters=True)
 
     def route_table(self) -> RouteTable:
         """The routes of all upstreams, in the order of the file."""

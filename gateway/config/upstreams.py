@@ -123,6 +123,9 @@ class UpstreamSettings(Section):
     retry_budget: Ratio = Field(default=0.1, description="Retries as a share of requests; more are not made.")
     headers: HeaderSettings = Field(default=HeaderSettings(), description="What happens to headers on the way here.")
     pass_set_cookie: Switch = Field(default=False, description="Whether answers show the Set-Cookie headers from here.")
+    coalesce: Switch = Field(
+        default=True, description="Whether GET and HEAD requests of one batch that are alike are sent here only once."
+    )
     breaker: BreakerSettings = Field(default=BreakerSettings(), description="When to leave this upstream alone.")
     tls: TlsSettings = Field(default=TlsSettings(), description="For an https URL: how it is checked.")
 
@@ -138,6 +141,7 @@ class UpstreamSettings(Section):
                 max_per_batch=route.max_per_batch,
                 policy=policy,
                 show_cookies=self.pass_set_cookie,
+                coalesce=self.coalesce,
             )
             for route in self.routes
         )

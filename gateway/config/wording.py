@@ -90,7 +90,7 @@ def known_keys(path: Path) -> tuple[str, ...]:
         if inner is None:
             return ()
         section = inner
-    return tuple(section.model_fields)
+    return tuple(field.alias or name for name, field in section.model_fields.items())
 
 
 def _find_section(annotation: Any) -> type[BaseModel] | None:

@@ -10,6 +10,9 @@ HOOK = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["bu
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 
+UNSPEAKABLE = {"object", "slice"}
+"""Any says as much as the first."""
+
 
 def find_compiled() -> list[Path]:
     left_out = {name for name in HOOK["exclude"] if "/" not in name}
@@ -53,6 +56,16 @@ def find_decoded_shapes(tree: ast.Module, module: str) -> Iterator[str]:
                     yield origins.get(name.id, module)
 
 
+def find_unspeakable(tree: ast.Module) -> Iterator[str]:
+    """Fields annotated with a builtin that mypyc cannot name when the class is made: importing the module would fail."""
+    for made in ast.walk(tree):
+        for field in made.body if isinstance(made, ast.ClassDef) else ():
+            if isinstance(field, ast.AnnAssign):
+                yield from (
+                    name.id for name in ast.walk(field.annotation) if isinstance(name, ast.Name) and name.id in UNSPEAKABLE
+                )
+
+
 def test_the_list_of_what_is_compiled_leads_to_files() -> None:
     assert len(find_compiled()) > 30
     assert [name for name in HOOK["exclude"] if "/" in name and not (ROOT / name).is_file()] == []
@@ -62,6 +75,11 @@ def test_the_list_of_what_is_compiled_leads_to_files() -> None:
 def test_no_exception_can_leak_from_what_is_compiled() -> None:
     leaks = {path.name: list(find_leaks(ast.parse(path.read_bytes()))) for path in find_compiled()}
     assert {name: found for name, found in leaks.items() if found} == {}
+
+
+def test_no_field_has_a_type_that_cannot_be_named_in_c() -> None:
+    fields = {path.name: list(find_unspeakable(ast.parse(path.read_bytes()))) for path in find_compiled()}
+    assert {name: found for name, found in fields.items() if found} == {}
 
 
 def test_the_search_for_leaks_finds_them() -> None:

@@ -20,6 +20,7 @@ HOMES = {
     "brotli": ("upstreams",),
     "httptools": ("upstreams",),
     "jsonpath_ng": ("batch",),
+    "jsonschema_rs": ("batch",),
     "msgspec": ("jsontext.py",),
     "multidict": AIOHTTP,
     "orjson": ("jsontext.py",),

@@ -132,3 +132,12 @@ def test_a_header_may_be_denied_to_batches_and_set() -> None:
 )
 def test_tls(settings: str, problems: list[str]) -> None:
     assert problems_of(upstream(settings)) == problems
+
+
+def test_graph_batches_have_paths_of_their_own() -> None:
+    paths = 'dialects: {graph: {paths: ["/$batch", /batch, "/$batch"]}}'
+    assert [problem.partition(" must")[0] for problem in problems_of(VALID + paths)] == [
+        "f:2:39: dialects.graph.paths[1]",
+        "f:2:47: dialects.graph.paths[2]",
+    ]
+    assert problems_of(f"{VALID}dialects: {{graph: {{enabled: false, paths: [/batch]}}}}") == []

@@ -21,7 +21,8 @@ from gateway.config.scalars import resolve
         ("::1", "::1"),
         ("1.2.3.4", "1.2.3.4"),
         ("nobody", "nobody"),
-        ("9" * 19, 1e19),
+        ("-9223372036854775808", -(2**63)),
+        ("9" * 20, 1e20),
     ],
 )
 def test_words_that_mean_the_same_everywhere(word: str, value: object) -> None:

@@ -37,6 +37,10 @@ def test_the_committed_schema_is_the_one_of_the_settings() -> None:
     assert (CONFIG / "gateway.schema.json").read_text("utf-8") == make_schema(), "write it again with gateway schema"
 
 
+def test_it_is_the_same_each_time() -> None:
+    assert make_schema() == make_schema()
+
+
 def test_every_setting_has_a_description() -> None:
     sections = json.loads(make_schema())["$defs"]
     bare = [
