@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from itertools import islice
-from typing import Any
-
-import jsonschema_rs
+from typing import TYPE_CHECKING, Any
 
 from gateway.batch.compile import escape
 from gateway.jsontext import Raw, load
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError
 
 _MOST_TOLD = 20
 _LONGEST_SHOWN = 40
@@ -53,6 +54,8 @@ class Schema:
     """A compiled schema. `what` is what a message calls the value as a whole. BadSchema if the document is no schema."""
 
     def __init__(self, document: Any, what: str = "the value") -> None:
+        import jsonschema_rs  # noqa: PLC0415 - 4 MiB that only a configuration with a schema has to pay for
+
         self._what = what
         try:
             self._validator = jsonschema_rs.Draft202012Validator(document, validate_formats=True, mask="it", offline=True)
@@ -94,7 +97,7 @@ class Schema:
         errors = islice(self._validator.iter_errors(value), _MOST_TOLD)
         return [wrong for error in errors for wrong in self._explain(error, value)][:_MOST_TOLD]
 
-    def _explain(self, error: jsonschema_rs.ValidationError, whole: Any) -> Iterator[Wrong]:
+    def _explain(self, error: "ValidationError", whole: Any) -> Iterator[Wrong]:
         place = error.instance_path
         keyword = error.kind.name
         details: dict[str, Any] = error.kind.as_dict()
@@ -168,7 +171,7 @@ def _wanted(keyword: str, details: dict[str, Any]) -> str:
     return ""
 
 
-def _alternatives(context: list[list[jsonschema_rs.ValidationError]], place: list[str | int]) -> list[str]:
+def _alternatives(context: list[list["ValidationError"]], place: list[str | int]) -> list[str]:
     """The fields of which one would do, where nothing but a field is missing from every alternative."""
     missing = [
         one.kind.as_dict()["property"]
