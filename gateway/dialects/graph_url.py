@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 _ABSOLUTE = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//([^/?#]*)")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -28,6 +29,8 @@ class Base:
         if "//" in url and (absolute := _ABSOLUTE.match(url)) is not None:
             self._check_ours(absolute[1] or "", absolute[2])
             url = url[absolute.end() :]
+        elif _SCHEME.match(url):  # no relative url starts with a segment like that (RFC 3986 section 4.2)
+            raise BadUrl("the url has a scheme and no host; start it with '/' if that is a path")
         path = url if url[:1] == "/" else f"/{url}"
         prefix = self.prefix
         if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/", "?"):

@@ -120,7 +120,8 @@ class Streaming:
             await self._write(run, b"")
             while True:
                 piece = self._spell(run)
-                if run.is_over() and not self._ended:
+                if run.is_over() and not self._ended and len(piece) < _FULL:
+                    # More is written here, while its bytes count as held.
                     self.rest = piece
                     return
                 if piece or self._is_beat_due:

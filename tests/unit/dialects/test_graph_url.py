@@ -54,6 +54,18 @@ def test_any_other_host_is_refused(url: str) -> None:
         BASE.read(url)
 
 
+@pytest.mark.parametrize("url", ["mailto:users", "http:users", "http:/gateway.example:8080/users", "x-1.y+z:/users"])
+def test_a_scheme_without_a_host_is_no_relative_url(url: str) -> None:
+    with pytest.raises(BadUrl, match="a scheme and no host"):
+        BASE.read(url)
+    assert BASE.read(f"/{url}") == f"/{url}"
+
+
+@pytest.mark.parametrize("url", ["users/a:b", "f(at=12:30)", "users?at=12:30", "$1:x", "1:x", ":x"])
+def test_a_colon_elsewhere_is_part_of_a_path(url: str) -> None:
+    assert BASE.read(url) == f"/{url}"
+
+
 def test_without_a_host_every_absolute_url_is_refused() -> None:
     with pytest.raises(BadUrl, match="must be relative"):
         Base().read("http:///users")

@@ -201,6 +201,19 @@ async def test_the_bodies_held_are_counted_once_and_given_back() -> None:
     assert made.budget.held == 0
 
 
+async def test_the_last_lines_count_as_held_until_the_client_reads_them() -> None:
+    held, sink = HeldSend(), HeldSink()
+    made = engine(held)
+    running = await begin(envelope(op("a")), made, sink)
+    sink.reads.clear()
+    await held.end("/any/a", ok(b'"' + b"x" * 100_000 + b'"'))
+    assert (running.done(), made.budget.held) == (False, 100_002)
+    sink.reads.set()
+    answered = await running
+    assert [line.get("index") for line in read_lines(b"".join(sink.writes) + answered.body)] == [0, None]
+    assert made.budget.held == 0
+
+
 async def test_no_more_is_spelled_than_a_client_may_read_at_once() -> None:
     held, sink = HeldSend(), HeldSink()
     running = await begin(envelope(*[op(str(number)) for number in range(6)]), engine(held), sink)
@@ -208,7 +221,7 @@ async def test_no_more_is_spelled_than_a_client_may_read_at_once() -> None:
         future.set_result(ok(b'"' + b"x" * 40_000 + b'"'))
     await turn()
     answered = await running
-    assert [piece.count(b"\n") for piece in [*sink.writes, answered.body]] == [0, 2, 2, 3]
+    assert [piece.count(b"\n") for piece in [*sink.writes, answered.body]] == [0, 2, 2, 2, 1]
 
 
 async def test_a_bug_reaches_the_caller() -> None:
