@@ -14,7 +14,7 @@ from gateway.batch.operation import HeaderChanges, JsonBody, Operation
 from gateway.batch.reference import Parts, Reference
 from gateway.batch.schema import BadSchema, Schema
 from gateway.batch.target import encode_value
-from gateway.batch.template import JsonParts
+from gateway.batch.template import Hole, JsonParts, literal
 from gateway.errors import Problem
 from gateway.jsontext import Node, Record, load
 from gateway.messages import Reason
@@ -51,11 +51,17 @@ class Kind(Record, frozen=True):
     body: JsonParts | None
     passes_element: bool
     visits: int
+    reads_beside: bool
+    """Whether there are references in its headers or its body."""
 
     def make_operation(self, element: bytes, query: bytes, pointer: str) -> Operation:
         """The operation for an element, JSON text that fits the schema. `query` is the JSON text of an object."""
-        parameters = b'{"element":' + element + b',"query":' + query + b"}"
-        path, target = self.targets[0] if len(self.targets) == 1 else self._choose(Node(parameters))
+        path, target = self.targets[0]
+        parameters = None
+        if self.reads_beside or literal(target) is None:
+            parameters = b'{"element":' + element + b',"query":' + query + b"}"
+            if len(self.targets) > 1:
+                path, target = self._choose(Node(parameters))
         body = JsonBody((element,)) if self.passes_element else None if self.body is None else JsonBody(self.body)
         return Operation(
             pointer=pointer,
@@ -83,6 +89,7 @@ class Kind(Record, frozen=True):
             self.body,
             self.passes_element,
             self.visits,
+            self.reads_beside,
         )
 
     def _choose(self, parameters: Node) -> tuple[str, Parts]:
@@ -157,5 +164,8 @@ def compile_kind(name: str, written: Written, rules: Rules) -> tuple[Kind | None
         compiler.wrong(f"/schema{error.pointer}", Reason.INVALID_ENVELOPE, error.detail)
         return None, problems
     passes = written.passes_element and written.method not in _BODILESS
-    kind = Kind(name, schema, targets, written.method, written.upstream, headers, body, passes, rules.limits.value_visits)
+    visits = rules.limits.value_visits
+    reads = any(parts is not None and literal(parts) is None for _, parts in headers)
+    reads = reads or any(isinstance(part, Hole) for part in body or ())
+    kind = Kind(name, schema, targets, written.method, written.upstream, headers, body, passes, visits, reads)
     return None if problems else kind, problems

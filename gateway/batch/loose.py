@@ -7,7 +7,7 @@ batch.plan, which tells everything that is wrong. Where it accepts, both make th
 from gateway.batch.limits import Limits
 from gateway.batch.operation import Envelope, Operation
 from gateway.batch.routes import Route, RouteTable
-from gateway.batch.step import Plan, Step, fixed_path
+from gateway.batch.step import Plan, Step, fills_path, fixed_path
 from gateway.jsontext import Record
 
 
@@ -30,8 +30,8 @@ def plan_loose(envelope: Envelope, routes: RouteTable, limits: Limits) -> Plan |
         for name, _ in operation.headers:
             if name == "cookie":
                 return None
-        if operation.references or operation.depends_on or operation.after:
-            settled = bool(operation.references) and not routes.has_below(path)
+        if operation.references or operation.depends_on or operation.after or operation.parameters is not None:
+            settled = fills_path(operation) and not routes.has_below(path)
             if not ties.add(index, operation, names, settled):
                 return None
         if operation.name is not None:

@@ -18,7 +18,7 @@ from gateway.batch.limits import Limits
 from gateway.batch.loose import plan_loose
 from gateway.batch.operation import Envelope, Operation
 from gateway.batch.routes import Route, RouteTable
-from gateway.batch.step import Plan, Step, fixed_path
+from gateway.batch.step import Plan, Step, fills_path, fixed_path
 from gateway.errors import Problem, refuse_envelope
 from gateway.messages import Reason
 
@@ -72,7 +72,7 @@ class Planning:
                 followers=tuple(followers[index]),
                 nested=tuple(self.nested[index]),
                 stage=stages[index],
-                settled=bool(operation.references) and not self.routes.has_below(fixed_path(operation.target)),
+                settled=fills_path(operation) and not self.routes.has_below(fixed_path(operation.target)),
             )
             for index, (operation, route) in enumerate(zip(self.operations, chosen, strict=True))
             if route is not None

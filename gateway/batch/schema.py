@@ -4,13 +4,14 @@ The home of jsonschema-rs. Formats are checked, nothing is fetched, and numbers 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gateway.batch.compile import escape
-from gateway.jsontext import Raw, load
+from gateway.jsontext import Raw, has_each_name_once, make_loader
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
@@ -35,7 +36,8 @@ _SIZES = {
 }
 _TYPES = {"integer": "a whole number", "object": "an object", "array": "a list", "boolean": "true or false", "null": "null"}
 
-_ALL_DIGITS_ALIKE = bytes.maketrans(b".123456789E", b"0000000000e")
+_SHORT_NUMBER = re.compile(r"-?[0-9.]{1,16}(?:[eE][+-]?[0-9])?")
+"""A double can tell each of these from the next: none has many digits, or an exponent of two."""
 
 Wrong = tuple[str, str]
 """One thing wrong with a value: a JSON Pointer into it, and what."""
@@ -69,25 +71,17 @@ class Schema:
 
         A field given twice is wrong: whoever gets the text may read the other one than what was checked.
         """
-        # Reading it so that nothing is lost takes four times as long as all the rest: first it is seen whether that is needed.
         plain = bytes(text)
-        if _are_short_numbers(plain):
-            quickly = load(plain)
-            if _count_fields(quickly) == plain.count(b":") and self._validator.is_valid(quickly):
-                return []
-        return self._problems_exactly(plain)
+        return self.problems_of_loaded(plain, load_exactly(plain))
+
+    def problems_of_loaded(self, text: bytes, value: Any) -> list[Wrong]:
+        """The same for a text of which `load_exactly` has made `value`."""
+        if has_each_name_once(text, value) and self._validator.is_valid(value):
+            return []
+        return self._problems_exactly(text)
 
     def _problems_exactly(self, text: bytes) -> list[Wrong]:
-        twice: list[str] = []
-
-        def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-            found = dict(pairs)
-            if len(found) < len(pairs):
-                twice.extend(_find_repeated([name for name, _ in pairs]))
-            return found
-
-        value = json.loads(text, parse_float=_read_exactly, object_pairs_hook=collect)
-        repeated = [("", f"{_shorten(name)} is given twice") for name in twice[:_MOST_TOLD]]
+        value, repeated = _load_noting_repeated(text)
         return repeated + self.problems_of(value)
 
     def problems_of(self, value: Any) -> list[Wrong]:
@@ -125,26 +119,6 @@ class Schema:
         return _pointer(named if place is None else place), f"{_shorten(name) if named else self._what} {message}"
 
 
-def _are_short_numbers(text: bytes) -> bool:
-    """Whether a double can tell each number from the next: none has many digits, or an exponent of two."""
-    alike = text.translate(_ALL_DIGITS_ALIKE)
-    return not (b"0" * 17 in alike or b"0e00" in alike or b"0e+00" in alike or b"0e-00" in alike)
-
-
-def _count_fields(value: Any) -> int:
-    """The fields of every object in a value. As many as its text has colons: none is given twice."""
-    count = 0
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            count += len(one)
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-    return count
-
-
 def _value_at(value: Any, place: list[str | int]) -> Any:
     for part in place:
         value = value[part]
@@ -171,6 +145,24 @@ def _wanted(keyword: str, details: dict[str, Any]) -> str:
     return ""
 
 
+def find_repeated(text: bytes) -> list[Wrong]:
+    """Every name that stands twice in an object of a valid JSON text, the first twenty."""
+    return [] if has_each_name_once(text, load_exactly(text)) else _load_noting_repeated(text)[1]
+
+
+def _load_noting_repeated(text: bytes) -> tuple[Any, list[Wrong]]:
+    twice: list[str] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice.extend(_find_repeated([name for name, _ in pairs]))
+        return found
+
+    value = json.loads(text, parse_float=_read_exactly, object_pairs_hook=collect)
+    return value, [("", f"{_shorten(name)} is given twice") for name in twice[:_MOST_TOLD]]
+
+
 def _alternatives(context: list[list["ValidationError"]], place: list[str | int]) -> list[str]:
     """The fields of which one would do, where nothing but a field is missing from every alternative."""
     missing = [
@@ -187,6 +179,14 @@ def _read_exactly(number: str) -> Decimal | float:
         return Decimal(number)
     except InvalidOperation:  # an exponent beyond the library's, so zero or next to it
         return float(number)
+
+
+def _read_quickly(number: str) -> Decimal | float:
+    return float(number) if _SHORT_NUMBER.fullmatch(number) else _read_exactly(number)
+
+
+load_exactly = make_loader(_read_quickly)
+"""A JSON text that `check_document` accepts, as Python's value and no number rounded: those beyond a double are Decimals."""
 
 
 def _find_repeated(names: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from gateway.batch.operation import Envelope, HeaderChanges, Operation
 from gateway.batch.reference import Parts
 from gateway.batch.routes import Route
+from gateway.batch.template import literal
 from gateway.jsontext import Record
 
 
@@ -42,3 +43,8 @@ def fixed_path(target: Parts) -> str:
         return ""
     path, question, _ = first.partition("?")
     return path if question or len(target) == 1 else path[: path.rfind("/") + 1]
+
+
+def fills_path(operation: Operation) -> bool:
+    """Whether something may be filled into its path, by what it says of its references; a template may leave them out."""
+    return bool(operation.references) or (operation.parameters is not None and literal(operation.target) is None)

@@ -13,11 +13,12 @@ from gateway.batch.catalog import Catalog, Kind
 from gateway.batch.headers import shorten
 from gateway.batch.limits import Limits
 from gateway.batch.operation import Envelope, Operation
+from gateway.batch.schema import load_exactly
 from gateway.dialects.collector_shapes import Element
 from gateway.dialects.dialect import Asked
-from gateway.dialects.fields import describe, is_string
+from gateway.dialects.fields import describe
 from gateway.errors import Problem, Refusal
-from gateway.jsontext import NotJson, Raw, check_document, dump, elements, load, members
+from gateway.jsontext import NotJson, Raw, check_document, dump, elements, members
 from gateway.messages import Reason
 
 CUSTOMER = ("customerId", "customer_id")
@@ -34,7 +35,7 @@ def decode(asked: Asked, catalog: Catalog, limits: Limits) -> Envelope:
     kinds: dict[str, Kind] = {}
     for index, element in enumerate(_elements(asked.body, limits)):
         text = bytes(element)
-        name, errors = _judge(element, catalog)
+        name, errors = _judge(element, text, catalog)
         if name:
             if name not in kinds:
                 kinds[name] = catalog.kinds[name].with_query(query)
@@ -45,7 +46,10 @@ def decode(asked: Asked, catalog: Catalog, limits: Limits) -> Envelope:
 
 # a
 def _customer(query: str) -> str:
-    found = {value for name, value in parse_qsl(query) if name in CUSTOMER}
+    try:
+        found = {value for name, value in parse_qsl(query, errors="strict") if name in CUSTOMER}
+    except UnicodeDecodeError:
+        raise _refuse("the query is not UTF-8, percent-encoded", Reason.BAD_REQUEST) from None
     if not found:
         raise _refuse("the query has no customerId", Reason.BAD_REQUEST)
     if len(found) > 1:
@@ -78,22 +82,23 @@ def _refuse(detail: str, reason: Reason = Reason.INVALID_ENVELOPE) -> Refusal:
 
 
 # c
-def _judge(element: Raw, catalog: Catalog) -> tuple[str, list[str]]:
-    """The kind of an element that is valid, or none and what is wrong with it."""
-    fields = members(element)
-    if fields is None:
+def _judge(element: Raw, text: bytes, catalog: Catalog) -> tuple[str, list[str]]:
+    """The kind of an element that is valid, or none and what is wrong with it. `text` is a copy of the element."""
+    fields = load_exactly(text)
+    if not isinstance(fields, dict):
         return "", [f"the element must be an object with a {_TYPE}, got {describe(element)}"]
     if _TYPE not in fields:
         return "", [f"{_TYPE} is required: {_known(catalog)}"]
-    if not is_string(fields[_TYPE]):
-        return "", [f"{_TYPE} must be a string, got {describe(fields[_TYPE])}"]
-    name: str = load(fields[_TYPE])
+    name = fields[_TYPE]
+    if not isinstance(name, str):
+        given = members(element) or {}
+        return "", [f"{_TYPE} must be a string, got {describe(given[_TYPE])}"]
     kind = catalog.kinds.get(name)
     if kind is None:
         meant = get_close_matches(name[:40], catalog.kinds, n=1)
         hint = f"did you mean {meant[0]}?" if meant else _known(catalog)
         return "", [f"{_TYPE} {shorten(name)} is not known: {hint}"]
-    wrong = kind.schema.problems(element)
+    wrong = kind.schema.problems_of_loaded(text, fields)
     return ("", [message for _, message in wrong]) if wrong else (name, [])
 
 

@@ -21,7 +21,7 @@ from gateway.batch.jsonpath import TooManyVisits
 from gateway.batch.limits import Limits
 from gateway.batch.operation import Envelope, Operation, Select
 from gateway.batch.results import Finished, Result
-from gateway.batch.schema import Schema
+from gateway.batch.schema import Schema, find_repeated
 from gateway.dialects.dialect import Asked, Encoded
 from gateway.dialects.native_encode import NATIVE, encode
 from gateway.dialects.problem import encode_refusal, problem_type
@@ -133,6 +133,9 @@ def _read_body(asked: Asked, rules: Rules) -> Mapping[str, Raw]:
     if given is None:
         detail = "the parameters must be a JSON object"
         raise refuse_envelope([Problem("", Reason.INVALID_PARAMETER, detail)])
+    repeated = find_repeated(asked.body)
+    if repeated:
+        raise refuse_envelope([Problem(pointer, Reason.INVALID_PARAMETER, detail) for pointer, detail in repeated])
     return given
 
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.batch.catalog import Kind, Written, compile_kind
 from gateway.batch.compile import Rules
 from gateway.batch.operation import Envelope
-from gateway.batch.plan import make_plan
+from gateway.batch.plan import Planning, make_plan
 from gateway.execution.budget import Budget
 from gateway.execution.scheduler import execute
 from gateway.messages import Request
@@ -87,6 +87,20 @@ async def test_filling_in_the_query_once_for_all_changes_nothing(path: str, cust
         sent += [request.target for request in script.requests]
     assert sent[0] == sent[1]
     assert len(sent) == 2
+
+
+def test_parameters_stand_only_with_what_reads_them_and_no_route_is_looked_up_twice() -> None:
+    path = "/users?of=${param:$.query.customerId}"
+    reading = (
+        kind("/users/${param:$.element.b}"),
+        kind(path, headers={"x": "${param:$.element.b}"}),
+        kind(path, body="${param}"),
+    )
+    operations = [one.with_query(QUERY).make_operation(b'{"b": 1}', QUERY, "/x") for one in (kind(path), *reading)]
+    assert [one.parameters is not None for one in operations] == [False, True, True, True]
+    steps = make_plan(Envelope(tuple(operations)), ROUTES, RULES.limits).steps
+    assert [step.settled for step in steps] == [False, True, False, False]
+    assert Planning(Envelope(tuple(operations)), ROUTES, RULES.limits).plan().steps == steps
 
 
 def test_what_is_left_to_fill_is_what_the_element_has() -> None:

@@ -101,7 +101,15 @@ def test_a_field_given_twice_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": 1, "a" :2}', '{"a": "x:y", "a": 1}', '{"a": {"b": 1, "b": 1}, "c": ":"}', '{"a": 1, "\\u0061": ":"}']
+    "text",
+    [
+        '{"a": 1, "a" :2}',
+        '{"a": "x:y", "a": 1}',
+        '{"a": {"b": 1, "b": 1}, "c": ":"}',
+        '{"a": 1, "\\u0061": ":"}',
+        '{"a": 1, "a": "\\u003a"}',
+        '{"a": 1, "a": "\\u003A"}',
+    ],
 )
 def test_however_it_is_spelled(text: str) -> None:
     assert [message for _, message in problems({}, text)] in (["a is given twice"], ["b is given twice"])

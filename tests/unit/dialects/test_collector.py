@@ -98,6 +98,12 @@ async def test_must_pass_1_without_one_it_is_400_and_nothing_is_sent(query: str)
     assert (status, body["code"], body["errors"]) == (400, 400, ["the query has no customerId"])
 
 
+@pytest.mark.parametrize("query", ["customerId=%FF", "customer_id=a%C3", "customerId=%ED%A0%80", "customerId=X&a=%FF"])
+async def test_an_id_that_is_not_utf8_is_refused_and_not_another_id(query: str) -> None:
+    status, body = await refuse(asked(element(), query=query))
+    assert (status, body["errors"]) == (400, ["the query is not UTF-8, percent-encoded"])
+
+
 async def test_must_pass_2_all_valid_is_202_and_an_array() -> None:
     answered, _ = await run(element(), element("tune"))
     assert (answered.status, answered.headers) == (202, (("content-type", "application/json"),))

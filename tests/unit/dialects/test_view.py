@@ -80,6 +80,7 @@ async def test_each_request_has_its_own_parameters() -> None:
         ("", b'{"id": "7"}', [("/id", 'id must be a whole number, got "7"')]),
         ("", b'{"id": 7, "tag": null}', [("/tag", "tag must be a string, got null")]),
         ("", b'[7]', [("", "the parameters must be a JSON object")]),
+        ("", b'{"id": 7, "id": 8}', [("", "id is given twice")]),
         ("id=7", b'{"id": 7}', [("", "parameters stand in the query or in the body, not in both")]),
     ],
 )  # fmt: skip
