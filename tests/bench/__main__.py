@@ -20,13 +20,24 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.bench.comparison import compare
+from tests.bench.dialects import measure_dialects
 from tests.bench.in_flight import flood
 from tests.bench.load import Generator, Incomplete
 from tests.bench.parts import measure_parts, measure_references
 from tests.bench.peers import PEERS, Server, find_program, gateway
 from tests.bench.points import LATENCY, SLOW, THROUGHPUT
 from tests.bench.processes import BESIDE, LOAD, CannotStart, choose_cpu, free_ports, resident_mebibytes, running
-from tests.bench.tables import show_comparison, show_flood, show_memory, show_parts, show_references, show_waiting
+from tests.bench.streaming import measure_streaming
+from tests.bench.tables import (
+    show_comparison,
+    show_dialects,
+    show_flood,
+    show_memory,
+    show_parts,
+    show_references,
+    show_streaming,
+    show_waiting,
+)
 
 
 def main() -> int:
@@ -41,6 +52,10 @@ def main() -> int:
         with ExitStack() as stack:
             servers = start_servers(stack, options.peers)
             tell_comparison(servers, options.rounds, Generator(options.seconds, choose_load(options.load)))
+            tell(
+                "Streamed answers, CPU of the gateway, times what the plain answer takes",
+                show_streaming(measure_streaming(servers[0], options.rounds)),
+            )
     except (CannotStart, Incomplete) as error:
         print(error, file=sys.stderr)
         return 1
@@ -92,6 +107,10 @@ def tell_parts(seconds: float) -> None:
     tell(
         "Finding what a reference names, µs (in brackets: times what parsing the JSON it reads takes)",
         show_references(measure_references(seconds)),
+    )
+    tell(
+        "The same operations in other dialects, µs per operation in the native one, and times that",
+        show_dialects(measure_dialects(seconds * 10)),
     )
 
 

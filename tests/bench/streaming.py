@@ -9,10 +9,10 @@ import tempfile
 import time
 from itertools import cycle
 from pathlib import Path
-from statistics import median
 
 import uvloop
 
+from tests.bench.comparison import Ratio, take_ratio
 from tests.bench.load import write_request
 from tests.bench.peers import Server, gateway
 from tests.bench.points import THROUGHPUT, write_batch
@@ -21,6 +21,9 @@ from tests.bench.processes import BESIDE, cpu_seconds, free_ports, running
 POINTS = {point.label: point for point in THROUGHPUT if point.label in {"batch of 1", "batch of 10", "batch of 50"}}
 BATCHES = 1000
 """Of one measurement: enough for the system's clock to see."""
+
+QUICKLY = {"batch of 10": 400, "batch of 50": 200}
+"""Batches of one measurement of seconds."""
 
 FASTEST, SLOWEST, COUNT = 5, 500, 50
 """Milliseconds that the operations of the batch take whose first line is timed, and how many there are."""
@@ -34,23 +37,33 @@ def main() -> None:
         command = [sys.executable, "-m", "tests.bench.upstream", str(upstream)]
         with running(command, upstream, BESIDE), gateway(Path(folder), upstream) as server:
             for label in POINTS:
-                ratios = [
-                    measure_cpu(server, label, "application/x-ndjson") / measure_cpu(server, label) for _ in range(rounds)
-                ]
-                print(
-                    f"{label}: streamed takes {median(ratios):.2f} times the CPU of plain ({min(ratios):.2f}-{max(ratios):.2f})"
-                )
+                ratio = compare_streamed(server, label, rounds, BATCHES)
+                spread = f"{ratio.lowest:.2f}-{ratio.highest:.2f}"
+                print(f"{label}: streamed takes {ratio.median:.2f} times the CPU of plain ({spread})")
             first, last = uvloop.run(time_lines(server.port))
             print(f"{COUNT} operations of {FASTEST} to {SLOWEST} ms: first line after {first:.1f} ms, last after {last:.1f} ms")
 
 
-def measure_cpu(server: Server, label: str, accept: str = "application/json") -> float:
-    """Seconds of CPU that the gateway takes for BATCHES."""
+def measure_streaming(server: Server, rounds: int) -> dict[str, Ratio]:
+    """The same ratios in a few seconds, where a batch is large enough for that."""
+    return {label: compare_streamed(server, label, rounds, number) for label, number in QUICKLY.items()}
+
+
+def compare_streamed(server: Server, label: str, rounds: int, number: int) -> Ratio:
+    """The CPU of a streamed answer by that of the plain one; `number` batches of each in every round."""
+    runs = [
+        (measure_cpu(server, label, number, "application/x-ndjson"), measure_cpu(server, label, number)) for _ in range(rounds)
+    ]
+    return take_ratio([streamed for streamed, _ in runs], [plain for _, plain in runs])
+
+
+def measure_cpu(server: Server, label: str, number: int, accept: str = "application/json") -> float:
+    """Seconds of CPU that the gateway takes for `number` batches."""
     point = POINTS[label]
     requests = [_accepting(batch, accept) for batch in point.batches]
     uvloop.run(_send_all(server.port, requests, point.connections, 20))
     before = cpu_seconds(server.pid)
-    uvloop.run(_send_all(server.port, requests, point.connections, BATCHES))
+    uvloop.run(_send_all(server.port, requests, point.connections, number))
     return cpu_seconds(server.pid) - before
 
 

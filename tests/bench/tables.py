@@ -1,9 +1,10 @@
 """Figures to lines of text, at most 100 columns wide. Every number stands below or beside its unit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
-from tests.bench.comparison import Run, Runs, take_ratio
+from tests.bench.comparison import Ratio, Run, Runs, take_ratio
+from tests.bench.dialects import Spoken
 from tests.bench.in_flight import UPSTREAMS, Flood
 from tests.bench.parts import Parts, Reference
 from tests.bench.peers import Server
@@ -50,6 +51,23 @@ def show_references(references: Sequence[Reference]) -> Iterator[str]:
     """One line per path."""
     for one in references:
         yield f"  {one.path:12} in {one.document:8}{one.find:6.1f} ({one.find / one.parse:.1f})"
+
+
+def show_dialects(measured: Sequence[Spoken]) -> Iterator[str]:
+    """One line per kind of operation: microseconds in the native dialect, and each other dialect's ratio to that."""
+    for one in measured:
+        ratios = "".join(f"   {name} {_spread(ratio)}" for name, ratio in one.others.items())
+        yield f"  {one.label:14}{one.native:7.1f}{ratios}"
+
+
+def show_streaming(ratios: Mapping[str, Ratio]) -> Iterator[str]:
+    """One line per kind of batch."""
+    for label, ratio in ratios.items():
+        yield f"  {label:14}   streamed {_spread(ratio)}"
+
+
+def _spread(ratio: Ratio) -> str:
+    return f"{ratio.median:.2f} ({ratio.lowest:.2f}-{ratio.highest:.2f})"
 
 
 def show_memory(servers: Sequence[Server], idle: Sequence[float], peak: Sequence[float]) -> Iterator[str]:

@@ -46,11 +46,16 @@ def test_a_run_prints_every_figure_within_100_columns_and_goes_on_without_a_peer
     assert [line.partition(",")[0] for line in lines if re.match(r"\S", line) and line != "Not at full load:"] == [
         "Parts of a batch",
         "Finding what a reference names",
+        "The same operations in other dialects",
         "Without nginx+Lua: unknown directive",
         "CPU per sub-request",
         "Latency",
         "Memory",
+        "Streamed answers",
     ]
+    assert [re.findall(r"(\w+) \d+\.\d\d \(", line) for line in lines if re.search(r"\d-\d+\.\d\d\)$", line)] == [
+        ["graph"], ["graph", "collector"], ["streamed"], ["streamed"]
+    ]  # fmt: skip
     assert "  Debian, Ubuntu: apt-get install nginx libnginx-mod-http-lua lua-cjson" in lines
     labels = [line[2:16].strip() for line in lines if re.search(r"\(\S+ to \S+\)$", line) and "ratio" not in line]
     assert labels == [point.label for point in (*THROUGHPUT, LATENCY)]
