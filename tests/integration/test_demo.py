@@ -75,11 +75,10 @@ class Demo:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """The real configuration with its services on free ports."""
+    free = {port: str(unused_port()) for port in ("9101", "9102", "9103")}
     text = (ROOT / "config/demo.yaml").read_text()
-    for port in (9101, 9102, 9103):
-        text = text.replace(str(port), str(unused_port()))
     path = tmp_path / "demo.yaml"
-    path.write_text(text)
+    path.write_text(re.sub("|".join(free), lambda found: free[found[0]], text))  # at once: a free port may hold one of them
     return path
 
 
