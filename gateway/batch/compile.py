@@ -4,6 +4,7 @@ Dialects call this once per field; behind it the types say what is true and noth
 """
 
 import codecs
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -17,6 +18,9 @@ from gateway.batch.template import Hole, JsonParts
 from gateway.errors import Problem
 from gateway.jsontext import Raw, dump, elements, inner_string, load, members
 from gateway.messages import Reason
+
+ReadWhole = Callable[[str, str], Reference | None]
+"""From a string of a body, and the pointer to it, to the reference that it is; None if it is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,13 +163,16 @@ class Compiler:
         self.wrong(pointer, Reason.INVALID_BODY, f"the charset {shorten(value)} is not one that text is sent in")
         return "utf-8"
 
-    def json_body(self, raw: bytes | Raw, pointer: str) -> JsonParts:
-        """A JSON body. Without a reference or an escape it stays the bytes it came as."""
+    def json_body(self, raw: bytes | Raw, pointer: str, whole: ReadWhole | None = None) -> JsonParts:
+        """A JSON body. Without a reference or an escape it stays the bytes it came as.
+
+        `whole` reads the references of a dialect's own: a string that is one, and begins with `$`.
+        """
         text = bytes(raw)
         parts: list[bytes | Hole] = []
-        return _joined(parts) if _may_hold_reference(text) and self._json(text, pointer, parts) else (text,)
+        return _joined(parts) if _may_hold_reference(text, whole) and self._json(text, pointer, parts, whole) else (text,)
 
-    def _json(self, text: bytes, pointer: str, parts: list[bytes | Hole]) -> bool:
+    def _json(self, text: bytes, pointer: str, parts: list[bytes | Hole], whole: ReadWhole | None) -> bool:
         """Add the parts of a value that may hold a reference. False if they are only its own text again."""
         changed = False
         match text[:1]:
@@ -173,7 +180,7 @@ class Compiler:
                 opening = b"{"
                 for key, member in (members(text) or {}).items():
                     parts.append(opening + dump(key) + b":")
-                    changed |= self._json_below(bytes(member), pointer, key, parts)
+                    changed |= self._json_below(bytes(member), pointer, key, parts, whole)
                     opening = b","
                 parts.append(b"}")
             case b"[":
@@ -184,21 +191,22 @@ class Compiler:
                         parts.append(opening + element)
                     else:
                         parts.append(opening)
-                        changed |= self._json_below(element, pointer, str(index), parts)
+                        changed |= self._json_below(element, pointer, str(index), parts, whole)
                     opening = b","
                 parts.append(b"]")
             case _:
-                changed = self._json_string(load(text), pointer, parts)
+                changed = self._json_string(load(text), pointer, parts, whole)
         return changed
 
-    def _json_below(self, text: bytes, above: str, key: str, parts: list[bytes | Hole]) -> bool:
-        if _may_hold_reference(text):
-            return self._json(text, f"{above}/{escape(key)}", parts)
+    def _json_below(self, text: bytes, above: str, key: str, parts: list[bytes | Hole], whole: ReadWhole | None) -> bool:
+        if _may_hold_reference(text, whole):
+            return self._json(text, f"{above}/{escape(key)}", parts, whole)
         parts.append(text)
         return False
 
-    def _json_string(self, text: str, pointer: str, parts: list[bytes | Hole]) -> bool:
-        scanned = self.text(text, pointer)
+    def _json_string(self, text: str, pointer: str, parts: list[bytes | Hole], whole: ReadWhole | None) -> bool:
+        reference = None if whole is None else whole(text, pointer)
+        scanned = self.text(text, pointer) if reference is None else (reference,)
         match scanned:
             case (Reference() as reference,):
                 parts.append(Hole(reference, typed=True))
@@ -214,8 +222,10 @@ def escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def _may_hold_reference(text: bytes) -> bool:
-    r"""Whether a string in this JSON may say `${`, be it spelled with \u escapes."""
+def _may_hold_reference(text: bytes, whole: ReadWhole | None) -> bool:
+    r"""Whether a string in this JSON may say `${`, or `$` where that begins a reference, be it spelled with \u escapes."""
+    if whole is not None:
+        return b"$" in text or b"\\u0024" in text
     return b"${" in text or (b"\\u00" in text and (b"\\u0024" in text or b"\\u007b" in text or b"\\u007B" in text))
 
 

@@ -5,15 +5,15 @@ Graph documents it so, and its clients send text, and JSON that is no object, in
 
 from base64 import b64decode
 from binascii import Error as Base64Error
+from functools import partial
 
-from gateway.batch.compile import Compiler, escape
+from gateway.batch.compile import Compiler
 from gateway.batch.content import is_json_type
 from gateway.batch.operation import Body, BytesBody, HeaderChanges, JsonBody
-from gateway.batch.template import Hole, JsonParts
 from gateway.dialects.fields import Fields, describe, is_string
 from gateway.dialects.graph_references import Ids, read_whole
 from gateway.dialects.native_body import content_type_after
-from gateway.jsontext import NotJson, Raw, check_document, dump, elements, load, members
+from gateway.jsontext import NotJson, Raw, check_document, load
 from gateway.messages import Reason
 
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -31,7 +31,8 @@ def read_graph_body(fields: Fields, compiler: Compiler, headers: HeaderChanges, 
         return None, None
     if content_type is None or is_json_type(content_type):
         listed = _list_in_base64(raw, compiler.rules.limits.depth)
-        body = JsonBody((listed,) if listed else read_json(raw, fields.pointer("body"), ids, compiler))
+        whole = partial(read_whole, ids=ids, compiler=compiler)
+        body = JsonBody((listed,) if listed else compiler.json_body(raw, fields.pointer("body"), whole))
         return body, content_type or "application/json"
     content = _decode_base64(load(raw)) if is_string(raw) else None
     if content is None:
@@ -40,42 +41,6 @@ def read_graph_body(fields: Fields, compiler: Compiler, headers: HeaderChanges, 
         fields.wrong("body", detail, Reason.INVALID_BODY)
         return None, None
     return BytesBody(content), content_type
-
-
-def read_json(raw: bytes | Raw, pointer: str, ids: Ids, compiler: Compiler) -> JsonParts:
-    """A JSON value as a template. Without a reference or an escape it stays the bytes it came as."""
-    text = bytes(raw)
-    parts: list[bytes | Hole] = []
-    return tuple(parts) if _add(text, pointer, ids, compiler, parts) else (text,)
-
-
-def _add(text: bytes, pointer: str, ids: Ids, compiler: Compiler, parts: list[bytes | Hole]) -> bool:
-    """Add the parts of a value. False if they are only its own text again."""
-    if b"$" not in text and b"\\u" not in text:  # nowhere to hold a reference
-        parts.append(text)
-        return False
-    changed = False
-    match text[:1]:
-        case b"{":
-            opening = b"{"
-            for key, member in (members(text) or {}).items():
-                parts.append(opening + dump(key) + b":")
-                changed |= _add(bytes(member), f"{pointer}/{escape(key)}", ids, compiler, parts)
-                opening = b","
-            parts.append(b"}")
-        case b"[":
-            opening = b"["
-            for index, element in enumerate(elements(text) or ()):
-                parts.append(opening)
-                changed |= _add(bytes(element), f"{pointer}/{index}", ids, compiler, parts)
-                opening = b","
-            parts.append(b"]")
-        case _:
-            reference = read_whole(load(text), pointer, ids, compiler)
-            found = compiler.json_body(text, pointer) if reference is None else (Hole(reference, typed=True),)
-            parts.extend(found)
-            changed = found != (text,)
-    return changed
 
 
 def _list_in_base64(raw: Raw, depth: int) -> bytes | None:
