@@ -18,6 +18,12 @@ SUMMARIES: dict[Reason, tuple[int, str]] = {
     Reason.OVERLOADED: (503, "The gateway is overloaded"),
     Reason.SHUTTING_DOWN: (503, "The gateway is shutting down"),
     Reason.CLIENT_GONE: (499, "The client has gone"),
+    Reason.UNAUTHORIZED: (401, "No client of this gateway"),
+    Reason.CONFLICT: (409, "Not in this state"),
+    Reason.QUOTA_EXCEEDED: (429, "The client has used up what it may keep here"),
+    Reason.STORAGE_FULL: (507, "There is no room to store this"),
+    Reason.STORAGE_FAILED: (503, "The store of jobs does not work"),
+    Reason.CALLBACK_NOT_ALLOWED: (422, "The callback URL is not allowed"),
     Reason.MALFORMED_JSON: (400, "The body is not valid JSON"),
     Reason.PAYLOAD_TOO_LARGE: (413, "The body is too large"),
     Reason.UNSUPPORTED_MEDIA_TYPE: (415, "The content type is not supported"),
@@ -51,6 +57,10 @@ SUMMARIES: dict[Reason, tuple[int, str]] = {
     Reason.UPSTREAM_TIMEOUT: (504, "The upstream did not answer in time"),
     Reason.BATCH_DEADLINE: (504, "The batch ran out of time"),
     Reason.ANSWER_TOO_LARGE: (507, "The batch's answer is too large"),
+    Reason.JOB_CANCELLED: (424, "The job was cancelled before this was sent"),
+    Reason.JOB_EXPIRED: (504, "The job ran out of time before this was sent"),
+    Reason.JOB_ABANDONED: (500, "Every attempt to run this part of the job was cut short"),
+    Reason.INTERRUPTED: (502, "The gateway was stopped before the answer was there"),
     Reason.INTERNAL: (500, "The gateway made a mistake"),
 }
 """Status and title by reason. UPSTREAM_INVALID_JSON is only ever a warning: the upstream's status is kept.

@@ -25,6 +25,12 @@ class Reason(StrEnum):
     OVERLOADED = "overloaded"
     SHUTTING_DOWN = "shutting-down"
     CLIENT_GONE = "client-gone"
+    UNAUTHORIZED = "unauthorized"
+    CONFLICT = "conflict"
+    QUOTA_EXCEEDED = "quota-exceeded"
+    STORAGE_FULL = "storage-full"
+    STORAGE_FAILED = "storage-failed"
+    CALLBACK_NOT_ALLOWED = "callback-not-allowed"
     # The envelope
     MALFORMED_JSON = "malformed-json"
     PAYLOAD_TOO_LARGE = "payload-too-large"
@@ -62,6 +68,11 @@ class Reason(StrEnum):
     UPSTREAM_TIMEOUT = "upstream-timeout"
     BATCH_DEADLINE = "batch-deadline"
     ANSWER_TOO_LARGE = "answer-too-large"
+    # A line of a job
+    JOB_CANCELLED = "job-cancelled"
+    JOB_EXPIRED = "job-expired"
+    JOB_ABANDONED = "job-abandoned"
+    INTERRUPTED = "interrupted"
     INTERNAL = "internal"
 
 

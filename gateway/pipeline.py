@@ -34,7 +34,8 @@ Stream = Callable[[Sink], Awaitable["Answer"]]
 class Answer(Record, frozen=True):
     """What to send to the client, and what happened if a batch was run.
 
-    Status 499: the client has gone, and there is nothing to send. With a `stream` the batch has been accepted and not begun.
+    Status 499: the client has gone, and there is nothing to send. With a `stream` the body is written while it is made; if
+    its `length` in bytes is known before, the client is told.
     """
 
     status: int
@@ -42,6 +43,7 @@ class Answer(Record, frozen=True):
     body: bytes
     finished: Finished | None = None
     stream: Stream | None = None
+    length: int | None = None
 
 
 async def answer(asked: Asked, dialect: Dialect, context: Context, engine: Engine) -> Answer:

@@ -25,7 +25,7 @@ class HeaderPolicy:
 class Route:
     """A path prefix that leads to an upstream. `timeout` is the upstream's, in seconds; `max_per_batch` 0 means no limit.
 
-    `coalesce`: requests of one batch that are alike may be sent once.
+    `coalesce`: requests of one batch that are alike may be sent once. `file_batches`: files of requests may be run here.
     """
 
     upstream: str
@@ -36,6 +36,7 @@ class Route:
     policy: HeaderPolicy = field(default_factory=HeaderPolicy)
     show_cookies: bool = False
     coalesce: bool = True
+    file_batches: bool = False
 
 
 class RouteTable:

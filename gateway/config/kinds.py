@@ -30,7 +30,10 @@ HOLE_SCHEMA: JsonSchema = {"type": "string", "pattern": r"\$\{.+\}"}
 """A string that is filled in when the file is loaded, allowed wherever a scalar is."""
 
 LONGEST = 86_400.0
-"""Seconds: no time is set beyond a day. It keeps every deadline far from what clocks and timers can express."""
+"""Seconds: no time that a client waits is set beyond a day. It keeps deadlines far from what clocks and timers can express."""
+
+LONGEST_KEPT = 366 * 86_400.0
+"""Seconds: nothing is kept longer than a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +82,17 @@ def number(minimum: float, maximum: float, above: bool = False) -> Kind:
     return Kind(read, _or_hole({"type": "number", lower: minimum, "maximum": maximum}))
 
 
-def duration(positive: bool) -> Kind:
+def duration(positive: bool, longest: float = LONGEST) -> Kind:
     """Seconds, written with a unit or without; zero only where it is not `positive`."""
 
     def read(value: object) -> float:
         seconds = parse_duration(_typed(value))
         if positive and seconds <= 0:
             raise Wrong("must be positive")
-        _check_bounds(seconds, 0, LONGEST, format_duration)
+        _check_bounds(seconds, 0, longest, format_duration)
         return seconds
 
-    bounds = {"exclusiveMinimum" if positive else "minimum": 0, "maximum": LONGEST}
+    bounds = {"exclusiveMinimum" if positive else "minimum": 0, "maximum": longest}
     return Kind(read, _or_hole({"type": "number", **bounds}, {"type": "string", "pattern": f"^{DURATION_PATTERN}$"}))
 
 
@@ -210,13 +213,16 @@ Port = Annotated[int, whole_number(0, 65_535)]
 Count = Annotated[int, whole_number(1)]
 CountOrZero = Annotated[int, whole_number(0)]
 Duration = Annotated[float, duration(positive=True)]
+Keeping = Annotated[float, duration(positive=True, longest=LONGEST_KEPT)]
 DurationOrZero = Annotated[float, duration(positive=False)]
 OptionalDuration = Annotated[float | None, optional(duration(positive=True))]
 Ratio = Annotated[float, number(0, 1)]
 PositiveRatio = Annotated[float, number(0, 1, above=True)]
-Size = Annotated[
-    int, Kind(_read_size, _or_hole({"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^{SIZE_PATTERN}$"}))
-]
+_SIZE = Kind(_read_size, _or_hole({"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^{SIZE_PATTERN}$"}))
+Size = Annotated[int, _SIZE]
 Switch = Annotated[bool, Kind(_read_switch, _or_hole({"type": "boolean"}))]
 OptionalFile = Annotated[str | None, PlainValidator(read_file_path), WithJsonSchema({"type": ["string", "null"]})]
+OptionalSize = Annotated[int | None, optional(_SIZE)]
+OptionalCount = Annotated[int | None, optional(whole_number(1))]
+Folder = Annotated[str, text(r"[^\0]+", "the path of a folder")]
 OptionalName = Annotated[str | None, Kind(read_optional_name, {"type": ["string", "null"]})]

@@ -17,6 +17,7 @@ from gateway.config.addresses import Network, read_host, read_network
 from gateway.config.catalogs import CATALOG_PATTERN, CatalogSettings
 from gateway.config.dialects import DialectSettings
 from gateway.config.headers import TOKEN
+from gateway.config.jobs import ClientSettings, JobSettings
 from gateway.config.kinds import (
     Count,
     CountOrZero,
@@ -39,6 +40,7 @@ Pseudonym = Annotated[str, text(TOKEN, "one word of letters, digits and -._~")]
 NAME_PATTERN = "[a-z][a-z0-9_-]{0,62}"
 UpstreamName = Annotated[str, text(NAME_PATTERN, "lower-case letters, digits, - and _, at most 63, a letter first")]
 CatalogName = Annotated[str, text(CATALOG_PATTERN, "lower-case letters, digits, - and _, at most 63, a letter first")]
+ClientName = Annotated[str, text(NAME_PATTERN, "lower-case letters, digits, - and _, at most 63, a letter first")]
 ViewName = Annotated[str, text(NAME_PATTERN, "lower-case letters, digits, - and _, at most 63, a letter first")]
 Networks = tuple[Annotated[Network, from_text(read_network)], ...]
 
@@ -187,6 +189,10 @@ class Settings(Section):
     dialects: DialectSettings = Field(default=DialectSettings(), description="Formats of batches beside the native one.")
     views: Mapping[ViewName, ViewSettings] = Field(
         default={}, description="Stored batches by name: each is served at /views/<name>, and clients only give its parameters."
+    )
+    jobs: JobSettings = Field(default=JobSettings(), description="Batches that run later: files, callback jobs, native ones.")
+    clients: Mapping[ClientName, ClientSettings] = Field(
+        default={}, description="Who has jobs here, by name; what one client has, no other sees."
     )
     paths: PathSettings = Field(default=PathSettings(), description="Which unusual paths are allowed.")
     references: ReferenceSettings = Field(default=ReferenceSettings(), description="Which costly references are allowed.")

@@ -4,10 +4,10 @@ import re
 
 from gateway.config.problems import Wrong
 
-DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
-DURATION_PATTERN = rf"{NUMBER} ?(?:ms|s|m|h)"
+DURATION_PATTERN = rf"{NUMBER} ?(?:ms|s|m|h|d)"
 SIZE_PATTERN = rf"{NUMBER} ?(?:B|KiB|MiB|GiB)"
 """Of the whole text, without a sign: a negative one is understood, to be refused as what it is."""
 

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from gateway.batch.routes import METHODS, HeaderPolicy, Route
 from gateway.config.addresses import read_origin
 from gateway.config.headers import TOKEN, read_forwarded_name, read_header_name, read_header_value, read_set_name
+from gateway.config.jobs import UpstreamJobSettings
 from gateway.config.kinds import (
     Count,
     CountOrZero,
@@ -46,6 +47,10 @@ class RouteSettings(Section):
     )
     max_per_batch: CountOrZero = Field(
         default=0, description="The most operations of one batch that may come here; 0 is no limit."
+    )
+
+    file_batches: Switch = Field(
+        default=False, description="Whether files of requests may be run against this path (jobs, the openai dialect)."
     )
 
     @model_validator(mode="before")
@@ -127,6 +132,7 @@ class UpstreamSettings(Section):
         default=True, description="Whether GET and HEAD requests of one batch that are alike are sent here only once."
     )
     breaker: BreakerSettings = Field(default=BreakerSettings(), description="When to leave this upstream alone.")
+    jobs: UpstreamJobSettings = Field(default=UpstreamJobSettings(), description="What batches that run later may do here.")
     tls: TlsSettings = Field(default=TlsSettings(), description="For an https URL: how it is checked.")
 
     def make_routes(self, name: str) -> tuple[Route, ...]:
@@ -142,6 +148,7 @@ class UpstreamSettings(Section):
                 policy=policy,
                 show_cookies=self.pass_set_cookie,
                 coalesce=self.coalesce,
+                file_batches=route.file_batches,
             )
             for route in self.routes
         )

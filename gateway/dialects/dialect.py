@@ -1,6 +1,6 @@
 """What every dialect can do."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple, Protocol
 
 from gateway.batch.assembly import Entry
@@ -12,11 +12,19 @@ from gateway.messages import Headers
 
 
 class Asked(NamedTuple):
-    """What a client asks: the body, inflated; the query as sent, without `?`; header values by lower-case name."""
+    """What a client asks: the body, inflated; the query as sent, without `?`; header values by lower-case name.
+
+    `captured` is what stands in the holes of the place's path, as sent. `stream` is the body piece by piece, for a place that
+    takes it so; reading it may raise a Refusal. `method` and `path` are those of the request, for who signs them.
+    """
 
     body: bytes
     query: str = ""
     headers: Mapping[str, str] = {}
+    captured: tuple[str, ...] = ()
+    stream: AsyncIterator[bytes] | None = None
+    method: str = "POST"
+    path: str = ""
 
 
 class Encoded(NamedTuple):

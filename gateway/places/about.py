@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from gateway.batch.compile import Rules
 from gateway.batch.limits import Limits
@@ -15,7 +15,7 @@ from gateway.errors import Refusal
 from gateway.jsontext import dump
 from gateway.messages import Context
 from gateway.pipeline import Answer
-from gateway.places.place import Places
+from gateway.places.place import Places, Takes
 from gateway.places.plans import Plans
 from gateway.places.streaming import StreamedBatches
 
@@ -24,6 +24,7 @@ from gateway.places.streaming import StreamedBatches
 class About:
     """Answers the same to everybody: `body` is JSON."""
 
+    takes: ClassVar[Takes] = Takes.JSON
     body: bytes
     dialect: str = "about"
 

@@ -1,6 +1,7 @@
 """Where batches of a dialect are taken."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway import pipeline
 from gateway.dialects.dialect import Asked, Dialect, Encoded
@@ -8,12 +9,14 @@ from gateway.errors import Refusal
 from gateway.execution.engine import Engine
 from gateway.messages import Context
 from gateway.pipeline import Answer
+from gateway.places.place import Takes
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
     """Runs what a client sends, at once."""
 
+    takes: ClassVar[Takes] = Takes.JSON
     spoken: Dialect
     engine: Engine
 

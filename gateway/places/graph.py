@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway import pipeline
 from gateway.dialects.dialect import Asked, Encoded
@@ -12,12 +13,14 @@ from gateway.errors import Refusal
 from gateway.execution.engine import Engine
 from gateway.messages import Context
 from gateway.pipeline import Answer
+from gateway.places.place import Takes
 
 
 @dataclass(frozen=True, slots=True)
 class GraphBatches:
     """Runs what a client posts to `path`, at once. `clock` is seconds since 1970; `keeps_version` as in Base."""
 
+    takes: ClassVar[Takes] = Takes.JSON
     path: str
     keeps_version: bool
     engine: Engine

@@ -1,6 +1,7 @@
 """Where a batch is only looked at: what it would do, in which order, and where it would go."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway.batch.plan import make_plan
 from gateway.dialects.dialect import Asked, Dialect, Encoded
@@ -9,12 +10,14 @@ from gateway.errors import Refusal
 from gateway.execution.engine import Engine
 from gateway.messages import Context
 from gateway.pipeline import Answer
+from gateway.places.place import Takes
 
 
 @dataclass(frozen=True, slots=True)
 class Plans:
     """Decodes and plans what a client sends, as if to run it. Nothing is sent."""
 
+    takes: ClassVar[Takes] = Takes.JSON
     spoken: Dialect
     engine: Engine
 

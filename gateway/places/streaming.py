@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from gateway.batch.assembly import assemble_one
 from gateway.batch.limits import Limits
@@ -26,6 +27,7 @@ from gateway.execution.scheduler import execute
 from gateway.messages import Context
 from gateway.pipeline import CLIENT_GONE, Answer, Sink
 from gateway.places.batches import Batches
+from gateway.places.place import Takes
 
 _FORMS = {form.content_type: form for form in (NDJSON, EVENTS)}
 _OFFERED = ("application/json", *_FORMS)
@@ -40,6 +42,7 @@ _SLACK = 0.001
 class StreamedBatches:
     """Runs native batches. `heartbeat` is in seconds."""
 
+    takes: ClassVar[Takes] = Takes.JSON
     plain: Batches
     heartbeat: float
 

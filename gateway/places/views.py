@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway.dialects.dialect import Asked, Encoded
 from gateway.dialects.problem import encode_refusal
@@ -11,7 +12,7 @@ from gateway.execution.engine import Engine
 from gateway.messages import Context, Reason
 from gateway.pipeline import Answer
 from gateway.places.batches import Batches
-from gateway.places.place import Place
+from gateway.places.place import Place, Takes
 
 
 def path_of(name: str) -> str:
@@ -33,6 +34,7 @@ def methods_of(view: View) -> tuple[str, ...]:
 class OnlyStored:
     """Refuses batches that clients write. `served` is what there is in their place."""
 
+    takes: ClassVar[Takes] = Takes.JSON
     served: tuple[str, ...]
     dialect: str = "native"
 

@@ -12,7 +12,8 @@ import os
 import time
 from asyncio import CancelledError
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import cast
 
 from aiohttp import web
 
@@ -22,12 +23,13 @@ from gateway.errors import Refusal, status_of
 from gateway.execution.budget import Budget
 from gateway.messages import Reason
 from gateway.pipeline import Answer, Stream
-from gateway.places.place import Place, Places
+from gateway.places.place import Place, Places, Takes, Upload
+from gateway.places.table import Found, PlaceTable
 from gateway.server.context import ENTROPY_BYTES, has_come_through, make_context, read_fields
 from gateway.server.exchange import Exchange, Report
-from gateway.server.reading import read_body
+from gateway.server.reading import read_body, read_pieces
 from gateway.server.settings import EdgeSettings
-from gateway.server.stream import ChunkedBody
+from gateway.server.stream import StreamedBody
 from gateway.server.writing import LAST, write
 
 SPOKEN = ((1, 0), (1, 1))
@@ -45,6 +47,10 @@ class Wiring:
     budget: Budget
     report: Report
     settings: EdgeSettings
+    table: PlaceTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", PlaceTable(self.places))
 
 
 class Visit:
@@ -54,9 +60,11 @@ class Visit:
         "_answer",
         "_bug",
         "_bytes_in",
+        "_captured",
         "_context",
         "_fields",
         "_held",
+        "_methods",
         "_place",
         "_refusal",
         "_request",
@@ -75,15 +83,16 @@ class Visit:
         self._context = make_context(
             self._fields, request.remote or "", wiring.settings.trust, time.time(), os.urandom(ENTROPY_BYTES)
         )
-        self._route = request.rel_url.raw_path
-        self._place: Place | None = _find(wiring.places, self._route, request.method)
+        path = request.rel_url.raw_path
+        self._route, self._methods, self._captured = wiring.table.find(path) or Found(path, {})
+        self._place: Place | None = _choose(self._methods, request.method)
         self._held = 0
         self._bytes_in = 0
         self._answer: Answer | None = None
         self._refusal: Refusal | None = None
         self._bug: Exception | None = None
         self._written: Encoded | None = None
-        self._streamed: ChunkedBody | None = None
+        self._streamed: StreamedBody | None = None
 
     async def serve(self, is_last: Callable[[], bool]) -> web.StreamResponse:
         """Answer. Cancelled when the client goes; whatever happens, the bytes held are given back.
@@ -114,12 +123,7 @@ class Visit:
             place = self._check_head()  # A
             if wiring.budget.is_nearly_spent():  # B
                 raise Refusal(Reason.OVERLOADED, "too many bytes are held for other batches", headers=_RETRY_SOON)
-            body = b""
-            if self._request.method not in _BODILESS:
-                body = await read_body(self._request, wiring.settings, self._hold)  # C
-                self._bytes_in = len(body)
-            asked = Asked(body, self._request.rel_url.raw_query_string, self._fields)
-            self._answer = answer = await place.serve(asked, self._context)  # D
+            self._answer = answer = await place.serve(await self._ask(place), self._context)  # D
             # The operations have been sent: an answer there is no room for is a 507, not a 503 that asks to be tried again.
             self._hold(len(answer.body), Reason.ANSWER_TOO_LARGE)
             return Encoded(answer.status, answer.headers, answer.body)
@@ -131,10 +135,26 @@ class Visit:
             self._bug = bug
             return self._refuse(Refusal(Reason.INTERNAL, "the gateway failed; its log says why under this request id"))
 
+    # C
+    async def _ask(self, place: Place) -> Asked:
+        request, settings = self._request, self._wiring.settings
+        body, stream = b"", None
+        if place.takes is Takes.STREAM:
+            stream = read_pieces(request, settings, cast(Upload, place).longest, self._count)
+        elif place.takes is not Takes.NOTHING and request.method not in _BODILESS:
+            body = await read_body(request, settings, self._hold, is_json=place.takes is Takes.JSON)
+            self._bytes_in = len(body)
+        url = request.rel_url
+        return Asked(body, url.raw_query_string, self._fields, self._captured, stream, request.method, url.raw_path)
+
+    def _count(self, size: int) -> None:
+        self._bytes_in += size
+
     async def _stream(self, stream: Stream, reply: Encoded, is_last: Callable[[], bool]) -> web.StreamResponse:
         """Let an answer be written while it is made. One that a bug cuts short has no end, for the client to see."""
         name = self._wiring.settings.trust.name
-        self._streamed = body = ChunkedBody(self._request, reply, self._context.request_id, name, is_last())
+        length = None if self._answer is None else self._answer.length
+        self._streamed = body = StreamedBody(self._request, reply, self._context.request_id, name, is_last(), length)
         try:
             self._answer = ended = await stream(body)
         except (CancelledError, ConnectionError):
@@ -154,10 +174,9 @@ class Visit:
         if self._request.version not in SPOKEN:
             raise Refusal(Reason.UNSUPPORTED_VERSION, "HTTP/1.1 and HTTP/1.0 are spoken here")
         if self._place is None:
-            raise Refusal(Reason.NOT_FOUND, f"batches are taken at {', '.join(self._wiring.places)}")
-        methods = self._wiring.places[self._route]
-        if self._request.method not in methods:
-            allowed = ", ".join(methods)
+            raise Refusal(Reason.NOT_FOUND, f"batches are taken at {', '.join(self._wiring.table.routes)}")
+        if self._request.method not in self._methods:
+            allowed = ", ".join(self._methods)
             raise Refusal(Reason.METHOD_NOT_ALLOWED, f"{self._route} takes {allowed}", headers=(("allow", allowed),))
         name = self._wiring.settings.trust.name
         if has_come_through(self._fields.get("via", ""), name):
@@ -197,7 +216,6 @@ class Visit:
         )
 
 
-def _find(places: Places, path: str, method: str) -> Place | None:
+def _choose(methods: dict[str, Place], method: str) -> Place | None:
     """What is served there. For a method that nothing takes, the first that is: it knows how to refuse."""
-    methods = places.get(path)
-    return None if methods is None else methods.get(method) or next(iter(methods.values()))
+    return methods.get(method) or next(iter(methods.values()), None)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 from gateway.batch.results import Finished
 from gateway.dialects.dialect import Asked, Dialect, Encoded
@@ -13,7 +13,7 @@ from gateway.errors import Refusal
 from gateway.execution.budget import Budget
 from gateway.messages import Context
 from gateway.pipeline import Answer
-from gateway.places.place import Places
+from gateway.places.place import Places, Takes
 from gateway.server.context import Trust
 from gateway.server.edge import PublicEdge
 from gateway.server.exchange import Exchange
@@ -67,6 +67,7 @@ def answer(body: bytes, status: int = 200) -> Answer:
 class FakePlace:
     """Takes the batches of a dialect to a fake engine."""
 
+    takes: ClassVar[Takes] = Takes.JSON
     spoken: Dialect
     engine: FakeEngine
 

@@ -18,11 +18,14 @@ def test_every_reason_has_a_status_and_a_title_of_its_own() -> None:
         (400, {Reason.BAD_REQUEST, Reason.MALFORMED_JSON}),
         (413, {Reason.PAYLOAD_TOO_LARGE}),
         (415, {Reason.UNSUPPORTED_MEDIA_TYPE, Reason.UNSUPPORTED_ENCODING}),
-        (424, {Reason.DEPENDENCY_FAILED, Reason.REFERENCE_UNRESOLVED, Reason.STOPPED}),
-        (500, {Reason.INTERNAL}),
-        (503, {Reason.CIRCUIT_OPEN, Reason.UPSTREAM_OVERLOADED, Reason.OVERLOADED, Reason.SHUTTING_DOWN}),
-        (504, {Reason.UPSTREAM_TIMEOUT, Reason.BATCH_DEADLINE}),
-        (507, {Reason.UPSTREAM_TOO_LARGE, Reason.ANSWER_TOO_LARGE}),
+        (424, {Reason.DEPENDENCY_FAILED, Reason.REFERENCE_UNRESOLVED, Reason.STOPPED, Reason.JOB_CANCELLED}),
+        (500, {Reason.INTERNAL, Reason.JOB_ABANDONED}),
+        (
+            503,
+            {Reason.CIRCUIT_OPEN, Reason.UPSTREAM_OVERLOADED, Reason.OVERLOADED, Reason.SHUTTING_DOWN, Reason.STORAGE_FAILED},
+        ),
+        (504, {Reason.UPSTREAM_TIMEOUT, Reason.BATCH_DEADLINE, Reason.JOB_EXPIRED}),
+        (507, {Reason.UPSTREAM_TOO_LARGE, Reason.ANSWER_TOO_LARGE, Reason.STORAGE_FULL}),
     ],
 )
 def test_statuses_are_those_of_the_contract(status: int, reasons: set[Reason]) -> None:
