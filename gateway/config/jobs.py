@@ -130,7 +130,7 @@ class JobSettings(Section):
     upload: Size = Field(default=200 << 20, description="Largest file.")
     callback_jobs: Count = Field(default=200, description="Most jobs of one callback batch.")
     flush: FlushSettings = Field(default=FlushSettings(), description="When results are made safe.")
-    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long things are kept.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long what is over is kept.")
     callbacks: CallbackSettings = Field(default=CallbackSettings(), description="How results are posted to callback URLs.")
 
 

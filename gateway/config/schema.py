@@ -29,6 +29,7 @@ def _add_what_pydantic_leaves_out(schema: dict[str, Any]) -> None:
     sections["HeaderSettings"]["properties"]["set"]["propertyNames"] = {"pattern": f"^{TOKEN}$"}
     schema["properties"]["views"]["propertyNames"] = {"pattern": f"^{NAME_PATTERN}$"}
     schema["properties"]["catalogs"]["propertyNames"] = {"pattern": f"^{CATALOG_PATTERN}$"}
+    schema["properties"]["clients"]["propertyNames"] = {"pattern": f"^{NAME_PATTERN}$"}
     sections["CatalogSettings"]["properties"]["types"]["propertyNames"] = {"pattern": f"^{KIND_PATTERN}$"}
     sections["KindSettings"]["properties"]["headers"]["propertyNames"] = {"pattern": f"^{TOKEN}$"}
 
