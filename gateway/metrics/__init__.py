@@ -5,6 +5,7 @@ base units, `_total` for what only grows. Knows results as values and no other r
 """
 
 from gateway.metrics.counting import Metrics
+from gateway.metrics.jobs import JobMetrics
 from gateway.metrics.readings import Readings, UpstreamState
 
-__all__ = ["Metrics", "Readings", "UpstreamState"]
+__all__ = ["JobMetrics", "Metrics", "Readings", "UpstreamState"]

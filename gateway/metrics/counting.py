@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from gateway.batch.results import Finished
 from gateway.messages import Reason
+from gateway.metrics.jobs import JobMetrics
 from gateway.metrics.labels import DEPTHS, METHOD_LABELS, OTHER, SECONDS, SIZES, UNKNOWN, label_code
 from gateway.metrics.operations import Operations
 from gateway.metrics.readings import NOTHING, Readings, read_all
@@ -27,6 +28,7 @@ class Metrics(Collector):
         self._depths = Buckets(DEPTHS)
         self._operations = Operations(upstreams)
         self._readings: Readings | None = None
+        self._jobs: JobMetrics | None = None
         self.registry = make_registry(self)
 
     def request(self, route: str | None, method: str, status: int, duration: float, reason: Reason | None = None) -> None:
@@ -47,9 +49,25 @@ class Metrics(Collector):
         """Ask these functions at every scrape from now on."""
         self._readings = readings
 
+    def show_jobs(self, jobs: JobMetrics) -> None:
+        """Show these too from now on."""
+        self._jobs = jobs
+        self.registry.register(jobs)
+
+    async def refresh(self) -> None:
+        """Read what cannot be read at the moment of a scrape. Before each one."""
+        if self._jobs is not None:
+            await self._jobs.refresh()
+
     def page(self) -> Callable[[Any], Awaitable[Any]]:
         """An aiohttp handler that shows everything, in OpenMetrics or Prometheus' text as asked."""
-        return make_aiohttp_handler(self.registry)
+        show = make_aiohttp_handler(self.registry)
+
+        async def page(request: Any) -> Any:
+            await self.refresh()
+            return await show(request)
+
+        return page
 
     def collect(self) -> Iterator[Metric]:
         """Everything, as families of prometheus-client."""
