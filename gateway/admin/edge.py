@@ -1,4 +1,4 @@
-"""The operator listener: /livez, /readyz, /startupz, /healthz and /metrics."""
+"""The operator listener: /livez, /readyz, /startupz, /healthz and /metrics, and what there is to see of jobs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,14 +12,31 @@ from gateway.messages import Reason
 
 Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
+Methods = Mapping[str, Page]
+"""The pages of one path, by method. They may raise a Refusal."""
+
+Find = Callable[[str], Methods | None]
+"""What is at a path."""
+
 _ALLOWED = ("GET", "HEAD")
 
 
-class AdminEdge:
-    """Answers operators. `metrics` is the page /metrics; the others say what /livez, /readyz and /startupz ask."""
+def find_nothing(path: str) -> Methods | None:  # noqa: ARG001  # it is what a Find takes
+    """For an operators' side that has no more pages."""
+    return None
 
-    def __init__(self, name: str, metrics: Page, live: Look, ready: Look, started: Look) -> None:
+
+class AdminEdge:
+    """Answers operators. `metrics` is the page /metrics; the others say what /livez, /readyz and /startupz ask.
+
+    `find_more` knows the pages beside these.
+    """
+
+    def __init__(
+        self, name: str, metrics: Page, live: Look, ready: Look, started: Look, find_more: Find = find_nothing
+    ) -> None:
         self._name = name
+        self._find_more = find_more
         self._pages: Mapping[str, Page] = {
             "/livez": _make_health_page(live),
             "/healthz": _make_health_page(live),
@@ -42,18 +59,26 @@ class AdminEdge:
         await self._server.shutdown(0)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = await self._answer(request)
-        response.headers["server"] = self._name
-        response.headers["cache-control"] = "no-store"
+        try:
+            response = await self._answer(request)
+        except Refusal as refusal:
+            response = _refuse(refusal)
+        if not response.prepared:
+            response.headers["server"] = self._name
+            response.headers["cache-control"] = "no-store"
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        page = self._pages.get(request.rel_url.raw_path)
+        path = request.rel_url.raw_path
+        known = self._pages.get(path)
+        methods = self._find_more(path) if known is None else dict.fromkeys(_ALLOWED, known)
+        if methods is None:
+            raise Refusal(Reason.NOT_FOUND, f"the pages here are {', '.join(self._pages)}")
+        page = methods.get(request.method)
         if page is None:
-            return _refuse(Refusal(Reason.NOT_FOUND, f"the pages here are {', '.join(self._pages)}"))
-        if request.method not in _ALLOWED:
-            allow = (("allow", ", ".join(_ALLOWED)),)
-            return _refuse(Refusal(Reason.METHOD_NOT_ALLOWED, "this page is read with GET", headers=allow))
+            allowed = ", ".join(methods)
+            detail = "this page is read with GET" if "GET" in methods else f"this takes {allowed}"
+            raise Refusal(Reason.METHOD_NOT_ALLOWED, detail, headers=(("allow", allowed),))
         return await page(request)
 
 

@@ -21,6 +21,7 @@ VERBS = {
     "routes": "show which upstream serves which paths",
     "plan": "show what a batch would do, and send nothing",
     "run": "send a batch to a gateway and draw what happened when",
+    "jobs": "see and end the batches that run later",
     "demo": "serve a small example with upstreams of its own",
     "version": "print the versions of the gateway and what it runs on",
 }

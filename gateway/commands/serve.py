@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 
-from gateway.app.app import GOODBYE, App, open_logs
+from gateway.app.app import GOODBYE, open_app, open_logs
 from gateway.app.listening import CannotListen
 from gateway.commands.announcing import announce
 from gateway.commands.configuration import add_config_option, load_named
@@ -19,6 +19,7 @@ from gateway.commands.workers.private import open_private_file
 from gateway.commands.workers.supervise import supervise
 from gateway.config.problems import ConfigurationError
 from gateway.config.settings import Settings
+from gateway.jobs.ports import StorageError
 from gateway.logs import Logs
 
 MOST_WORKERS = 256
@@ -58,13 +59,19 @@ def main(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    if arguments.workers > 1 and settings.jobs.enabled:
+        sys.stderr.write(
+            f"gateway: one process only may serve the jobs in {settings.jobs.data}: leave out --workers, or switch jobs off"
+            f" in {arguments.config}\n"
+        )
+        return 1
     turn = open_private_file() if arguments.workers > 1 else None
     logs = open_logs(settings.log, turn)
     logs.take_library_lines()
     allow_files(settings, logs)
     try:
         return run(serve(settings, logs) if turn is None else supervise(settings, arguments.workers, turn, logs))
-    except (CannotListen, NeverListened, ValueError) as error:
+    except (CannotListen, NeverListened, StorageError, ValueError) as error:
         sys.stderr.write(f"gateway: {error}\n")
         return 1
     finally:
@@ -72,10 +79,13 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 async def serve(settings: Settings, logs: Logs) -> int:
-    """Run a gateway until a signal ends it; the exit status. Raises CannotListen, or ValueError for a file it cannot use."""
+    """Run a gateway until a signal ends it; the exit status.
+
+    Raises CannotListen, StorageError, or ValueError for a file it cannot use.
+    """
     ending = Ending()
     follow_signals(ending, logs)
-    app = App(settings, logs)
+    app = await open_app(settings, logs)
     patience = 0.0
     try:
         announce(await app.start(), logs)

@@ -22,6 +22,7 @@ from gateway.dialects.dialect import Asked, Encoded
 from gateway.dialects.native_lines import EVENTS, NDJSON, Form, Lines
 from gateway.errors import Refusal
 from gateway.execution.budget import Budget
+from gateway.execution.families import Families
 from gateway.execution.run import Run
 from gateway.execution.scheduler import execute
 from gateway.messages import Context
@@ -101,7 +102,7 @@ class Streaming:
         self._quiet_since = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._ended: deque[int] = deque()
-        self._families = None if len(plan.top) == len(plan.steps) else _Families(plan)
+        self._families = None if len(plan.top) == len(plan.steps) else Families(plan)
 
     # b
     def note(self, index: int) -> None:
@@ -163,25 +164,3 @@ class Streaming:
             self._is_beat_due = True
             self._wake()
         self._timer = loop.call_later(left, self._look)
-
-
-class _Families:
-    """Which steps make one line: a top-level operation and all that is nested in it, at any depth."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._position = [0] * len(plan.steps)
-        self._unended = [0] * len(plan.top)
-        for position, index in enumerate(plan.top):
-            self._add(plan, index, position)
-
-    def _add(self, plan: Plan, index: int, position: int) -> None:
-        self._position[index] = position
-        self._unended[position] += 1
-        for child in plan.steps[index].nested:
-            self._add(plan, child, position)
-
-    def end(self, index: int) -> int | None:
-        """A step has ended. Where its top-level operation stands, if that was the last of it."""
-        position = self._position[index]
-        self._unended[position] -= 1
-        return None if self._unended[position] else position

@@ -1,4 +1,4 @@
-"""Three small services for the demo to be a gateway to: users, orders, notes. Each answers after a delay of its own."""
+"""Small services for the demo to be a gateway to: users, orders, notes, models. Each answers after a delay of its own."""
 
 import asyncio
 from collections.abc import Callable
@@ -109,7 +109,38 @@ def make_notes() -> web.Application:
     return app
 
 
-SERVICES: dict[str, Callable[[], web.Application]] = {"users": make_users, "orders": make_orders, "notes": make_notes}
+def make_models() -> web.Application:
+    """`/v1/chat/completions`, by a model that says what it was told in capital letters."""
+
+    async def complete(request: web.Request) -> web.Response:
+        asked = await request.json()
+        await asyncio.sleep(0.050)
+        said = str(asked["messages"][-1]["content"]) if asked.get("messages") else ""
+        if not said:
+            return web.json_response({"error": {"message": "messages must say something"}}, status=400)
+        words = len(said.split())
+        return web.json_response(
+            {
+                "id": "chatcmpl-demo",
+                "object": "chat.completion",
+                "created": 0,
+                "model": asked.get("model", ""),
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said.upper()}}],
+                "usage": {"prompt_tokens": words, "completion_tokens": words, "total_tokens": 2 * words},
+            }
+        )
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", complete)
+    return app
+
+
+SERVICES: dict[str, Callable[[], web.Application]] = {
+    "users": make_users,
+    "orders": make_orders,
+    "notes": make_notes,
+    "models": make_models,
+}
 """What the demo can start, by the name of the upstream."""
 
 

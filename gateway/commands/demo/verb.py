@@ -6,11 +6,12 @@ import json
 import shlex
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gateway.app.app import GOODBYE, App, open_logs
+from gateway.app.app import GOODBYE, open_app, open_logs
 from gateway.app.listening import Addresses, CannotListen
 from gateway.client import GatewayClient, GatewayRefused, GatewayUnreachable
 from gateway.commands.configuration import load_named
@@ -20,6 +21,7 @@ from gateway.commands.run import UnusableEnvelope, picture, read_envelope
 from gateway.commands.screen import look_at, show
 from gateway.config.problems import ConfigurationError
 from gateway.config.settings import Settings
+from gateway.jobs.ports import StorageError
 from gateway.logs import Logs
 
 EPILOG = """\
@@ -68,6 +70,8 @@ def main(arguments: argparse.Namespace) -> int:
         show([f"gateway demo: {error}"], sys.stderr)
     except CannotListen as error:
         show([f"gateway demo: {error} (or give --port and --admin-port)"], sys.stderr)
+    except StorageError as error:
+        show([f"gateway demo: {error}"], sys.stderr)
     except GatewayRefused as refused:
         show(explain(refused, arguments.batch, body.decode(), look_at(sys.stderr)), sys.stderr)
     except GatewayUnreachable as error:
@@ -109,12 +113,14 @@ def await_signal() -> asyncio.Event:
 @asynccontextmanager
 async def running_app(settings: Settings, logs: Logs) -> AsyncIterator[Addresses]:
     """A gateway in this process. Raises CannotListen."""
-    app = App(settings, logs)
-    try:
-        yield await app.start()
-        await app.drain()
-    finally:
-        await app.close(GOODBYE)
+    with tempfile.TemporaryDirectory(prefix="gateway-demo-", ignore_cleanup_errors=True) as folder:
+        jobs = settings.jobs.model_copy(update={"data": folder})
+        app = await open_app(settings.model_copy(update={"jobs": jobs}), logs)
+        try:
+            yield await app.start()
+            await app.drain()
+        finally:
+            await app.close(GOODBYE)
 
 
 def introduce(urls: dict[str, str], addresses: Addresses) -> list[str]:

@@ -12,13 +12,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_verbs() -> None:
-    assert set(VERBS) == {"serve", "check", "schema", "routes", "plan", "run", "demo", "version"}
+    assert set(VERBS) == {"serve", "check", "schema", "routes", "plan", "run", "jobs", "demo", "version"}
 
 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "gateway: say what to do: serve, check, schema, routes, plan, run, demo, version"),
+        ([], "gateway: say what to do: serve, check, schema, routes, plan, run, jobs, demo, version"),
         (["chek"], "gateway: 'chek' is not a verb (did you mean \"check\"?)"),
         (["xyz"], "gateway: 'xyz' is not a verb"),
         (["--config", "f", "serve"], "gateway: the verb comes first: gateway serve …"),
@@ -34,7 +34,7 @@ def test_a_wrong_command_line_has_status_2(argv: list[str], message: str, capsys
     assert captured.err.splitlines()[0] == message
 
 
-@pytest.mark.parametrize("verb", ["", "check", "schema", "routes", "plan", "version"])
+@pytest.mark.parametrize("verb", ["", "check", "schema", "routes", "plan", "jobs", "version"])
 def test_help_has_examples_and_fits_80_columns(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
