@@ -3,9 +3,11 @@
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
-from gateway.admin.edge import AdminEdge
+from gateway.admin.edge import AdminEdge, find_nothing
 from gateway.admin.health import States
 from gateway.admin.lag import LoopLag
 from gateway.app.listening import Addresses, listen
@@ -23,6 +25,9 @@ from gateway.server.settings import EdgeSettings, Patience
 from gateway.server.visit import Wiring
 from gateway.upstreams.stack import Upstreams
 
+if TYPE_CHECKING:
+    from gateway.app.jobs import Jobs
+
 GOODBYE = 5.0
 """Seconds for the last answers to reach their clients."""
 
@@ -33,10 +38,22 @@ def open_logs(settings: LogSettings, turn: int | None = None, **fields: object) 
     return Logs(LineWriter(sys.stdout.fileno(), turn=turn), settings.level, text, fields)
 
 
-class App:
-    """One gateway. Start it (or let it join others), drain it, close it, in that order and inside an event loop."""
+async def open_app(settings: Settings, logs: Logs) -> "App":
+    """A gateway to be started, with its jobs if it has any. Raises StorageError."""
+    if not settings.jobs.enabled:
+        return App(settings, logs)
+    from gateway.app.jobs import Jobs, open_store  # noqa: PLC0415 - a database's 25 MiB are for those who have jobs
 
-    def __init__(self, settings: Settings, logs: Logs) -> None:
+    return App(settings, logs, partial(Jobs, settings, await open_store(settings.jobs), logs))
+
+
+class App:
+    """One gateway. Start it (or let it join others), drain it, close it, in that order and inside an event loop.
+
+    `add_jobs` gives it jobs, which run through its engine.
+    """
+
+    def __init__(self, settings: Settings, logs: Logs, add_jobs: "Callable[[Engine], Jobs] | None" = None) -> None:
         clock = time.monotonic  # what event loops count in; uvloop's own time() is rounded to milliseconds
         limits = settings.limits
         self._settings = settings
@@ -51,8 +68,13 @@ class App:
             Budget(limits.buffered),
             send_then=self._upstreams.send_then,
         )
+        self._jobs = None if add_jobs is None else add_jobs(self._engine)
         places = make_places(settings, self._engine)
+        if self._jobs is not None:
+            places = self._jobs.add_places(places)
         self.metrics = metrics = Metrics(places, settings.upstreams)
+        if self._jobs is not None:
+            metrics.show_jobs(self._jobs.metrics)
         self._public = PublicEdge(Wiring(places, self._engine.budget, make_report(metrics, logs), _edge_settings(settings)))
         metrics.read(
             Readings(
@@ -64,14 +86,22 @@ class App:
             )
         )
         self._admin = AdminEdge(
-            settings.server.name, metrics.page(), live=self._look_alive, ready=self._look_ready, started=self._look_started
+            settings.server.name,
+            metrics.page(),
+            live=self._look_alive,
+            ready=self._look_ready,
+            started=self._look_started,
+            find_more=find_nothing if self._jobs is None else self._jobs.pages.find,
         )
 
     async def start(self) -> Addresses:
         """Listen. Raises CannotListen."""
         await self._make_ready()
         admin = await listen("admin", self._admin.listen, self._settings.admin)
-        return Addresses(await listen("server", self._public.listen, self._settings.server), admin)
+        public = await listen("server", self._public.listen, self._settings.server)
+        if self._jobs is not None:
+            await self._jobs.start()
+        return Addresses(public, admin)
 
     async def join(self) -> None:
         """Listen on the public port only, together with other processes. Raises CannotListen."""
@@ -103,6 +133,8 @@ class App:
         """Say so, go on for a while, take no more, and finish what is in flight, in the end by force."""
         server = self._settings.server
         self._public.drain()
+        if self._jobs is not None:
+            self._jobs.stop()
         self._logs.info("draining", drain_delay=server.drain_delay, in_flight=self._public.serving)
         await asyncio.sleep(server.drain_delay)
         await self._public.stop_listening()
@@ -117,6 +149,8 @@ class App:
     async def close(self, patience: float) -> None:
         """End everything; clients have `patience` seconds to take the rest of their answers."""
         await self._public.close(patience)
+        if self._jobs is not None:
+            await self._jobs.close(patience)
         await self._upstreams.close()
         await self._admin.close()
         self._lag.stop()
