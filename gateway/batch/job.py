@@ -31,7 +31,7 @@ class State(StrEnum):
 NEXT: Mapping[State, frozenset[State]] = MappingProxyType(
     {
         State.VALIDATING: frozenset({State.IN_PROGRESS, State.FAILED, State.CANCELLING, State.EXPIRED}),
-        State.IN_PROGRESS: frozenset({State.FINALIZING, State.CANCELLING, State.EXPIRED}),
+        State.IN_PROGRESS: frozenset({State.FINALIZING, State.FAILED, State.CANCELLING, State.EXPIRED}),
         State.FINALIZING: frozenset({State.COMPLETED}),
         State.CANCELLING: frozenset({State.CANCELLED}),
         State.COMPLETED: frozenset(),
@@ -129,7 +129,8 @@ class Chunk(Record, frozen=True):
     """A slice of a job's lines: `lines` of them from `first_line` (from 0, blank ones not counted), which are `size` bytes of
     the input from `start`.
 
-    `token` is the fencing token of who works on it: a flush under another one changes nothing. `attempts` counts leases.
+    `token` is the fencing token of who works on it: a flush under another one changes nothing. `attempts` counts the leases
+    since something of it was made safe, `leases` all of them.
     """
 
     job: str
@@ -140,6 +141,7 @@ class Chunk(Record, frozen=True):
     size: int
     attempts: int = 0
     token: str = ""
+    leases: int = 0
 
 
 class Series(StrEnum):

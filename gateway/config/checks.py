@@ -41,6 +41,10 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from check_graph(settings)
     yield from check_collector(settings)
     yield from check_views(settings)
+    yield from check_jobs(settings)
+    yield from check_clients(settings)
+    yield from check_ivvy(settings)
+    yield from check_openai(settings)
 
 
 def check_listeners(settings: Settings) -> Iterator[Finding]:
@@ -149,6 +153,92 @@ def check_collector(settings: Settings) -> Iterator[Finding]:
     taken = (*DIALECTS, "/batch/plan", *(graph.paths if graph.enabled else ()))
     if collector.path in taken or collector.path.startswith("/views/"):
         yield Finding((*path, "path"), "must not be that of anything else served", (("dialects", "graph"),))
+
+
+def check_jobs(settings: Settings) -> Iterator[Finding]:
+    """A part is not allowed more than the whole, attempts to call back come one after the other, and somebody may have jobs."""
+    jobs = settings.jobs
+    written = jobs.model_fields_set
+    for part in ("concurrency_beside_live", "concurrency_per_job"):
+        # A default that is more than what was written means no more than that.
+        if part in written and getattr(jobs, part) > jobs.concurrency:
+            message = f"must not be more than jobs.concurrency ({jobs.concurrency})"
+            yield Finding(("jobs", part), message, (("jobs", "concurrency"),))
+    if "line" in written and jobs.line > jobs.upload:
+        message = f"must not be more than jobs.upload ({format_size(jobs.upload)})"
+        yield Finding(("jobs", "line"), message, (("jobs", "upload"),))
+    for index in range(1, len(jobs.callbacks.retries)):
+        if jobs.callbacks.retries[index] <= jobs.callbacks.retries[index - 1]:
+            yield Finding(("jobs", "callbacks", "retries", index), "must be more than the one before it")
+    signs = settings.dialects.ivvy.signed and settings.dialects.ivvy.path is not None
+    can_ask = any(client.keys or (signs and client.ivvy) for client in settings.clients.values())
+    if jobs.enabled and jobs.auth == "keys" and not can_ask:
+        message = "needs a client that has keys (clients.NAME.keys), or jobs.auth: none"
+        yield Finding(("jobs", "enabled"), message, (("jobs", "auth"), ("clients",), ("dialects", "ivvy")))
+
+
+def check_clients(settings: Settings) -> Iterator[Finding]:
+    """A key shows who asks, so no two clients have the same. The lists are pointed at: a message shows no key."""
+    owners: dict[str, str] = {}
+    for name, client in settings.clients.items():
+        for key in client.keys:
+            if key in owners:
+                whose = "this client" if owners[key] == name else f"clients.{owners[key]}"
+                yield Finding(("clients", name, "keys"), f"has a key that {whose} has already", (("clients",),))
+            owners.setdefault(key, name)
+    pairs: dict[str, str] = {}
+    for name, client in settings.clients.items():
+        if client.ivvy is None:
+            continue
+        if client.ivvy.key in pairs:
+            message = f"has the key that clients.{pairs[client.ivvy.key]} has already"
+            yield Finding(("clients", name, "ivvy"), message, (("clients",),))
+        pairs.setdefault(client.ivvy.key, name)
+
+
+def check_ivvy(settings: Settings) -> Iterator[Finding]:
+    """Jobs are taken, the catalog is there, somebody can sign, and the path is not taken."""
+    ivvy = settings.dialects.ivvy
+    path = ("dialects", "ivvy")
+    if ivvy.catalog is not None and ivvy.catalog not in settings.catalogs:
+        yield Finding((*path, "catalog"), "must be one of the catalogs", (("catalogs",),))
+    if ivvy.path is None:
+        return
+    if not settings.jobs.enabled:
+        yield Finding((*path, "path"), "needs jobs.enabled", (("jobs",),))
+    if settings.server.only_stored and ivvy.catalog is None:
+        yield Finding((*path, "path"), "needs a catalog, because of server.only_stored", (("server", "only_stored"),))
+    if ivvy.signed and not any(client.ivvy for client in settings.clients.values()):
+        yield Finding((*path, "signed"), "needs a client that has a key pair (clients.NAME.ivvy)", (("clients",),))
+    if _is_taken(ivvy.path, settings):
+        yield Finding((*path, "path"), "must not be that of anything else served", (("dialects",),))
+
+
+def check_openai(settings: Settings) -> Iterator[Finding]:
+    """What is below its path is not taken."""
+    openai = settings.dialects.openai
+    if not openai.enabled or not settings.jobs.enabled:
+        return
+    own = tuple([f"{openai.path.rstrip('/')}/{name}" for name in ("files", "batches")])
+    others = settings.dialects
+    taken = [*DIALECTS, "/batch/plan", "/jobs"]
+    taken += [others.collector.path] if others.collector.catalog is not None else []
+    taken += others.graph.paths if others.graph.enabled else ()
+    taken += [others.ivvy.path] if others.ivvy.path is not None else []
+    if any(_is_below(path, one) for path in taken for one in own):
+        yield Finding(("dialects", "openai", "path"), "must leave /files and /batches below it to it alone", (("dialects",),))
+
+
+def _is_taken(path: str, settings: Settings) -> bool:
+    """Whether batches of another kind are taken there."""
+    graph, collector = settings.dialects.graph, settings.dialects.collector
+    taken = {*DIALECTS, "/batch/plan", *(graph.paths if graph.enabled else ())}
+    taken |= {collector.path} if collector.catalog is not None else set()
+    return path in taken or any(_is_below(path, one) for one in ("/views", "/jobs"))
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(f"{prefix}/")
 
 
 def _find_repeated(names: Iterable[str]) -> Iterator[int]:

@@ -61,7 +61,7 @@ class CallbackSettings(Section):
         description="When to try again, counted from the first attempt; up to a tenth is added by chance.",
     )
     concurrency: Count = Field(default=2, description="The most attempts at one time to the same host and port.")
-    longest: Size = Field(default=1 << 20, description="Larger results are not sent: the callback says where they are.")
+    longest: Size = Field(default=16 << 20, description="Larger results are not sent: the callback says where they are.")
     https_only: Switch = Field(default=True, description="Whether a callback URL must be https.")
     ports: tuple[Port, ...] = Field(default=(443, 8443), min_length=1, description="The ports a callback URL may have.")
     allow: Networks = Field(
@@ -114,7 +114,7 @@ class JobSettings(Section):
     concurrency_beside_live: Count = Field(
         default=8, description="The same while batches are answered live: these never wait for jobs."
     )
-    concurrency_per_job: Count = Field(default=32, description="The most requests in flight for one job.")
+    concurrency_per_job: Count = Field(default=64, description="The most requests in flight for one job.")
     chunks: Annotated[int, whole_number(1, 256)] = Field(default=8, description="The most chunks worked on at one time.")
     chunk_lines: Annotated[int, whole_number(1, 10_000)] = Field(default=250, description="Lines of a chunk.")
     attempts: Count = Field(

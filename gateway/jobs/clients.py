@@ -31,6 +31,9 @@ class Clients:
         self._needs_key = needs_key
         # Keys are long and random: their hash needs no salt, and looking it up tells an attacker nothing about a key.
         self._by_hash = {key: self.by_name[name] for name, client in settings.items() for key in client.keys}
+        self._by_ivvy_key = {
+            client.ivvy.key: (self.by_name[name], client.ivvy.secret) for name, client in settings.items() if client.ivvy
+        }
 
     def identify(self, headers: Mapping[str, str]) -> Client:
         """Whose key the `authorization` header has (RFC 6750 section 2.1). Raises a Refusal, 401."""
@@ -44,3 +47,7 @@ class Clients:
         if client is None:
             raise Refusal(Reason.UNAUTHORIZED, "the API key is not known", headers=_CHALLENGE)
         return client
+
+    def find_signer(self, key: str) -> tuple[Client, str] | None:
+        """Whose ivvy key this is, and the secret that a request has to be signed with to be theirs."""
+        return self._by_ivvy_key.get(key)

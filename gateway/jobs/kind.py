@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from gateway.batch.job import Job, LineProblem, Series
+from gateway.batch.job import Job, LineProblem, Series, StoredFile
 from gateway.batch.operation import Operation
 from gateway.batch.results import Result
 from gateway.messages import Failure
@@ -43,6 +43,15 @@ class Frame(NamedTuple):
 
 class LineFormat(Protocol):
     """How the lines of one kind of job are read, and their results spelled."""
+
+    def check_input(self, job: Job, file: StoredFile | None) -> list[LineProblem]:
+        """What is wrong with the input file as such, before it is read; `file` is None if its client has none with that id.
+
+        Asked of jobs that have an `input_file`; any problem fails the job.
+        """
+
+    def keep(self, job: Job) -> float | None:
+        """How many seconds its result files are kept, from when they are made; None is as long as the configuration says."""
 
     def checker(self, job: Job) -> Checker | None:
         """What checks the lines before any is sent; None where they were checked when the job was taken."""

@@ -49,6 +49,9 @@ class Files(Protocol):
     def stream(self, key: str) -> AsyncIterator[bytes]:
         """All bytes, piece by piece. Raises NoSuchObject."""
 
+    async def size(self, key: str) -> int:
+        """How many bytes it has. Raises NoSuchObject."""
+
     async def remove(self, keys: Sequence[str]) -> None:
         """Remove objects. Those that are not there are none the less gone."""
 
@@ -135,7 +138,11 @@ class Transaction(Protocol):
         """The job of a chunk that is still this token's, counts left out, or None. It also shows that somebody works on it."""
 
     async def add_part(self, part: Part, succeeded: int, failed: int) -> None:
-        """Add a part and count its lines. `holds` comes first, in the same transaction."""
+        """Add a part and count its lines; the chunk gets on, so its `attempts` are 0. `holds` comes first, in the same
+        transaction."""
+
+    async def forgive(self, job_id: str, number: int) -> None:
+        """Set the chunk's `attempts` to 0: it was given back in good order. `holds` comes first, as above."""
 
     async def close_chunk(self, job_id: str, number: int) -> int:
         """Close it, drop its intents; how many chunks of the job are left open."""
@@ -152,6 +159,9 @@ class Transaction(Protocol):
     # intents
     async def add_intents(self, job_id: str, chunk: int, lines: Sequence[int]) -> None:
         """Note that these lines are about to be sent."""
+
+    async def drop_intents(self, job_id: str, chunk: int, lines: Sequence[int]) -> None:
+        """Note that these were not sent after all."""
 
     async def intents(self, job_id: str, chunk: int) -> frozenset[int]:
         """The lines noted."""

@@ -1,0 +1,183 @@
+"""Running a chunk: lease it, go on where it was left, send what has no result yet, close it.
+
+  a  the lease gives the chunk to this token and to no other; whoever had it before can write nothing any more
+  b  lines in committed parts are done; a line that was to be sent when the process was killed is interrupted
+  c  a chunk that was begun too often without getting on is given up: something in it may kill the process
+  d  the transaction that closes the last chunk has the job finalised; others put the next chunk of the job into the queue
+What is cut short anywhere here is done again from a.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from gateway.batch.job import Chunk, Job, JobKind, Series, State
+from gateway.jobs.cutting import window
+from gateway.jobs.flushing import Fenced, Flusher, flushing
+from gateway.jobs.ids import ENTROPY_BYTES, make_id
+from gateway.jobs.keys import file_of, input_of
+from gateway.jobs.kind import Line
+from gateway.jobs.lines import split_chunk
+from gateway.jobs.ports import StorageError, Task, TaskKind, Transaction
+from gateway.jobs.sending import Pace, Sending
+from gateway.jobs.share import Share
+from gateway.jobs.states import reach
+from gateway.jobs.wiring import Wiring
+from gateway.messages import Failure, Reason
+
+_REMEMBERED = 1000
+"""Jobs whose pace is remembered."""
+
+
+class HandedBack(Exception):
+    """The gateway is being stopped, and the rest of the chunk is for the next start."""
+
+
+class Envelopes(Protocol):
+    """Runs chunks that are whole batches."""
+
+    async def run(self, chunk: Chunk, job: Job) -> None:
+        """Run one, and make its results safe as a single record of Series.RESULTS; the job's document is just that.
+
+        Called for a job that is to end, too. A chunk with more `attempts` than are allowed is to be given up.
+        """
+
+
+class _Resumed(NamedTuple):
+    chunk: Chunk
+    job: Job
+    done: frozenset[int]
+    intended: frozenset[int]
+
+
+class Chunks:
+    """Runs the chunks that the queue hands out."""
+
+    def __init__(self, wiring: Wiring, share: Share, envelopes: Envelopes) -> None:
+        self._wiring = wiring
+        self._share = share
+        self._envelopes = envelopes
+        self._paces: dict[str, Pace] = {}
+
+    async def run(self, job_id: str, number: int) -> None:
+        """Run a chunk to its end. HandedBack or StorageError if it is for another time; nothing if it is somebody else's."""
+        try:
+            resumed = await self._begin(job_id, number)
+            if resumed is None:
+                return
+            unsent: list[int] = []
+            try:
+                done = await self._work(resumed, unsent)
+            except StorageError:
+                await self._hand_back(resumed.chunk, unsent)
+                raise
+            if not done:
+                await self._hand_back(resumed.chunk, unsent)
+                raise HandedBack(f"{job_id}/{number}")
+        except Fenced:
+            return
+
+    # a
+    async def _begin(self, job_id: str, number: int) -> _Resumed | None:
+        now = self._wiring.now()
+        token = make_id("", now, self._wiring.entropy(ENTROPY_BYTES))
+        async with self._wiring.records.begin() as tx:
+            chunk = await tx.lease(job_id, number, token, now)
+            job = None if chunk is None else await tx.holds(job_id, number, token, now)
+            if chunk is None or job is None:
+                return None
+            if chunk.leases == 1:  # as nearly all are: nothing can be known of it
+                return _Resumed(chunk, job, frozenset(), frozenset())
+            parts = await tx.parts(job_id, chunk=number)
+            intended = await tx.intents(job_id, number)
+        done = frozenset([line for part in parts if part.series is not Series.JOURNAL for line, _ in part.index])
+        return _Resumed(chunk, job, done, intended - done)
+
+    async def _work(self, resumed: _Resumed, unsent: list[int]) -> bool:
+        """Whether it is closed. `unsent` gets the lines that were noted as about to be sent and were not."""
+        chunk, job = resumed.chunk, resumed.job
+        if job.kind is JobKind.NATIVE:
+            await self._envelopes.run(chunk, job)
+            async with self._wiring.records.begin() as tx:
+                held = await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now())
+                if held is None:
+                    raise Fenced(chunk.job)
+                await self._close(resumed, tx, held)
+            return True
+        left = [line for line in await self._read(chunk, job) if line.number not in resumed.done]
+        async with flushing(self._wiring, chunk) as flusher:
+            flusher.ending = job.ending
+            done = await self._send(resumed, flusher, left, unsent)
+            if done:
+                flusher.last = partial(self._close, resumed)
+        return done
+
+    async def _read(self, chunk: Chunk, job: Job) -> Sequence[Line]:
+        key = input_of(job.id) if job.input_file is None else file_of(job.input_file)
+        return split_chunk(await self._wiring.files.read(key, chunk.start, chunk.size), chunk.first_line)
+
+    # b
+    async def _send(self, resumed: _Resumed, flusher: Flusher, left: Sequence[Line], unsent: list[int]) -> bool:
+        job = resumed.job
+        lines = self._wiring.formats[job.kind]
+        rest = []
+        for line in left:
+            failure = self._give_up(resumed, line)
+            if failure is None:
+                rest.append(line)
+            else:
+                spelled = lines.spell_unsent(job, line, failure)
+                flusher.add(spelled.series, line.number, spelled.content, spelled.counted)
+        sending = Sending(self._wiring, job, lines, self._share, flusher, rest, self._find_pace(job))
+        try:
+            return await sending.run()
+        finally:
+            unsent.extend(sending.unsent)
+
+    def _find_pace(self, job: Job) -> Pace:
+        if len(self._paces) >= _REMEMBERED:
+            self._paces.clear()
+        return self._paces.setdefault(job.id, Pace())
+
+    # c
+    def _give_up(self, resumed: _Resumed, line: Line) -> Failure | None:
+        if line.number in resumed.intended:
+            detail = "the gateway was stopped while this was in flight; it is unknown whether it was processed"
+            return Failure(Reason.INTERRUPTED, detail, maybe_processed=True)
+        if is_poison(resumed.chunk, self._wiring.settings.attempts):
+            return Failure(Reason.JOB_ABANDONED, f"{resumed.chunk.attempts - 1} attempts to run this were cut short")
+        return None
+
+    async def _hand_back(self, chunk: Chunk, unsent: Sequence[int]) -> None:
+        """Not to get on because the gateway is stopped, or its store does not work, is no fault of the chunk's."""
+        async with self._wiring.records.begin() as tx:
+            if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is not None:
+                await tx.forgive(chunk.job, chunk.number)
+                await tx.drop_intents(chunk.job, chunk.number, unsent)
+
+    # d
+    async def _close(self, resumed: _Resumed, tx: Transaction, job: Job) -> None:
+        """Close the chunk, in the transaction that made the last of its results safe."""
+        chunk = resumed.chunk
+        if await tx.close_chunk(chunk.job, chunk.number):
+            following = chunk.number + window(resumed.job, self._wiring.settings)
+            if following < resumed.job.chunks:
+                await self._wiring.queue.put(tx, [task_of(chunk.job, following)])
+        else:
+            await self._finish(tx, job, self._wiring.now())
+
+    async def _finish(self, tx: Transaction, job: Job, now: float) -> None:
+        if job.ending is None:
+            reached = reach(job, State.FINALIZING, now)
+            await tx.change_job(job.id, frozenset({State.IN_PROGRESS}), state=State.FINALIZING, reached=reached)
+        await self._wiring.queue.put(tx, [Task(TaskKind.FINALISE, job.id)])
+
+
+def is_poison(chunk: Chunk, attempts: int) -> bool:
+    """Whether a leased chunk was begun so often without getting on that it is given up."""
+    return chunk.attempts > attempts
+
+
+def task_of(job_id: str, number: int) -> Task:
+    """What runs a chunk."""
+    return Task(TaskKind.CHUNK, f"{job_id}/{number}")

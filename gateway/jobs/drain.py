@@ -1,0 +1,34 @@
+"""The orderly stop: nothing new is sent, what is in flight may end, then it is cut."""
+
+from collections.abc import Callable
+
+
+class Drain:
+    """Whether running jobs are to come to rest. Listeners are called when that begins, and when time is over."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.is_over = False
+        self._listeners: set[Callable[[], None]] = set()
+
+    def listen(self, call: Callable[[], None]) -> None:
+        """Have a function called at both."""
+        self._listeners.add(call)
+
+    def ignore(self, call: Callable[[], None]) -> None:
+        """Have it called no more."""
+        self._listeners.discard(call)
+
+    def begin(self) -> None:
+        """Send nothing new."""
+        self.is_on = True
+        self._tell()
+
+    def cut(self) -> None:
+        """Wait no longer for what is in flight."""
+        self.is_over = True
+        self._tell()
+
+    def _tell(self) -> None:
+        for call in list(self._listeners):
+            call()

@@ -1,0 +1,291 @@
+"""Sending the lines of one chunk: as many at one time as its share allows, none before there is room for its result.
+
+  a  some lines at a time are made ready, and each waits until there is room for it
+  b  where it must not be sent twice, that it is about to be is committed first, for some lines ahead of those in flight:
+     as many as go out while a commit takes, because they would count as interrupted if the process were killed now
+  c  what came of it is spelled and handed to the flusher
+  d  a job that ends sends nothing more: the rest is spelled unsent. In an orderly stop the rest is left for the next start
+No task, future or timer per line, as in execution.run and for the same reason.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from gateway.batch.job import Ending, Job
+from gateway.execution.awaiting import Awaiting
+from gateway.jobs.flushing import Flusher
+from gateway.jobs.kind import Line, LineFormat
+from gateway.jobs.preparing import Preparation, Prepared
+from gateway.jobs.share import Share
+from gateway.jobs.wiring import Wiring
+from gateway.messages import Failure, Outcome, Reason, Request, Ticket
+
+MOST_UNSAFE = 4 << 20
+"""Bytes of results that may wait for a flush before nothing more is sent."""
+
+LOOK_AGAIN = 0.1
+"""Seconds until a chunk looks again whether the gateway has memory to spare."""
+
+GATHERING = 0.001
+"""Seconds that an answer waits for others to be looked at together with them."""
+
+AT_ONCE = 32
+"""Lines that are made ready one after the other, for the reason that `land` gives."""
+
+FEWEST_AHEAD, MOST_AHEAD = 8, 256
+"""Lines noted as about to be sent that are not sent yet. Twice as many when a commit finds none left, half when most are."""
+
+ENDED = {
+    Ending.CANCELLED: Failure(Reason.JOB_CANCELLED, "the job was cancelled before this was sent"),
+    Ending.EXPIRED: Failure(Reason.JOB_EXPIRED, "the job ran out of time before this was sent"),
+}
+
+
+class Pace:
+    """How many lines of a job are noted ahead of those in flight: what one chunk has learned the next one knows."""
+
+    def __init__(self) -> None:
+        self.ahead = FEWEST_AHEAD
+
+    def adapt(self, left: int) -> None:
+        """A commit has come back, and what could be sent was; so many of the noted ones are left."""
+        if not left:
+            self.ahead = min(2 * self.ahead, MOST_AHEAD)
+        elif 2 * left > self.ahead:
+            self.ahead = max(self.ahead // 2, FEWEST_AHEAD)
+
+
+class Flight:
+    """A request in flight. `ticket` is None while the sending has not returned yet."""
+
+    __slots__ = ("outcome", "prepared", "request", "sending", "started", "ticket")
+
+    def __init__(self, sending: "Sending", prepared: Prepared, request: Request, started: float) -> None:
+        self.sending = sending
+        self.prepared = prepared
+        self.request = request
+        self.started = started
+        self.outcome: Outcome | None = None
+        self.ticket: Ticket | None = None
+
+    def land(self, outcome: Outcome) -> None:
+        """It has ended."""
+        self.sending.land(self, outcome)
+
+
+class Sending:
+    """The lines of a chunk that have no results yet, on their way."""
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        job: Job,
+        lines: LineFormat,
+        share: Share,
+        flusher: Flusher,
+        left: Sequence[Line],
+        pace: "Pace",
+    ) -> None:
+        self._job = job
+        self._lines = lines
+        self._flusher = flusher
+        self._drain = wiring.drain
+        self._engine = wiring.engine
+        self._awaiting = Awaiting(wiring.engine.send)
+        self._send_then = wiring.engine.send_then or self._awaiting.send_then
+        self._preparation = Preparation(wiring, job, lines)
+        self._left = deque(left)
+        self._made: deque[Prepared] = deque()
+        self._intending: dict[asyncio.Future[None], list[Prepared]] = {}
+        self._noted: deque[Prepared] = deque()
+        self._pace = pace
+        self._is_noting = False
+        self._flights: set[Flight] = set()
+        self._landed: list[Flight] = []
+        self._claim = share.claim(job.id, self._advance)
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        self._advancing = False
+
+    async def run(self) -> bool:
+        """Whether every line has its result now; if not, the gateway is being stopped."""
+        self._flusher.listener = self._advance
+        self._drain.listen(self._advance)
+        try:
+            self._advance()
+            await self._over
+        finally:
+            self._flusher.listener = None
+            self._drain.ignore(self._advance)
+            await self._close()
+        return not self._left and not self._noted and not self._made
+
+    @property
+    def unsent(self) -> list[int]:
+        """The lines that are noted as about to be sent and will not be, because it was cut short."""
+        return [prepared.line.number for prepared in self._noted]
+
+    async def _close(self) -> None:
+        if not self._over.done():
+            self._over.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        for flight in self._flights:
+            if flight.outcome is not None:
+                self._keep_result(flight)
+            else:
+                if flight.ticket is not None:
+                    flight.ticket.cancel()
+                self._left.append(flight.prepared.line)
+            self._claim.leave(flight.prepared.upstream)
+        self._flights.clear()
+        self._claim.close()
+        if self._awaiting.closing:
+            await asyncio.gather(*self._awaiting.closing, return_exceptions=True)
+
+    def _advance(self) -> None:
+        if self._advancing or self._over.done():
+            return
+        self._advancing = True
+        try:
+            while self._step():
+                pass
+        except Exception as error:
+            self._over.set_exception(error)
+        self._advancing = False
+        if not self._over.done() and (self._is_done() or self._drain.is_over):
+            self._over.set_result(None)
+
+    def _is_done(self) -> bool:
+        if self._flights or self._intending or self._noted:
+            return False
+        return self._drain.is_on or not (self._made or self._left)
+
+    # a
+    def _step(self) -> bool:
+        """Whether there may be more to do at once."""
+        if self._flusher.ending is not None:
+            return self._end_one(ENDED[self._flusher.ending])
+        if self._noted:
+            # Also in an orderly stop: otherwise it would be taken for interrupted.
+            if self._claim.take(self._noted[0].upstream):
+                self._send(self._noted.popleft())
+                return True
+        elif self._is_ready() and self._made[0].resends:
+            if not self._claim.take(self._made[0].upstream):
+                return False
+            self._send(self._made.popleft())
+            return True
+        return self._is_ready() and not self._made[0].resends and self._intend()
+
+    def _is_ready(self) -> bool:
+        """Whether the next line is made ready, and may be sent as far as memory goes."""
+        if self._drain.is_on or self._flusher.unflushed > MOST_UNSAFE or self._has_no_memory():
+            return False
+        while self._left and not self._made:
+            for _ in range(min(AT_ONCE, len(self._left))):
+                line = self._left.popleft()
+                prepared = self._preparation.prepare(line)
+                if isinstance(prepared, Failure):
+                    self._spell_unsent(line, prepared)
+                else:
+                    self._made.append(prepared)
+        return bool(self._made)
+
+    def _end_one(self, why: Failure) -> bool:
+        """Spell a line unsent, if there is one."""
+        if self._noted:
+            line = self._noted.popleft().line
+        elif self._made:
+            line = self._made.popleft().line
+        elif self._left:
+            line = self._left.popleft()
+        else:
+            return False
+        self._spell_unsent(line, why)
+        return True
+
+    def _has_no_memory(self) -> bool:
+        if self._engine.budget.is_nearly_spent():
+            self._timer = self._timer or asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look_again)
+        return self._timer is not None
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self._advance()
+
+    # b
+    def _intend(self) -> bool:
+        """Note the next line, if it is not too early for that: half of those ahead at a time, for few commits."""
+        ahead = len(self._noted) + sum(map(len, self._intending.values()))
+        self._is_noting = ahead < self._pace.ahead and (self._is_noting or 2 * ahead <= self._pace.ahead)
+        if not self._is_noting:
+            return False
+        prepared = self._made.popleft()
+        intent = self._flusher.intend([prepared.line.number])
+        if intent not in self._intending:
+            self._intending[intent] = []
+            intent.add_done_callback(self._note)
+        self._intending[intent].append(prepared)
+        return True
+
+    def _note(self, intent: "asyncio.Future[None]") -> None:
+        noted = self._intending.pop(intent)
+        if intent.cancelled():
+            self._left.extendleft([prepared.line for prepared in reversed(noted)])
+            self._advance()
+            return
+        self._noted.extend(noted)
+        self._advance()
+        self._pace.adapt(len(self._noted))
+        self._advance()
+
+    def _send(self, prepared: Prepared) -> None:
+        request = self._preparation.fill(prepared)
+        if isinstance(request, Failure):
+            self._claim.leave(prepared.upstream)
+            self._spell_unsent(prepared.line, request)
+            return
+        flight = Flight(self, prepared, request, self._engine.clock())
+        self._flights.add(flight)
+        flight.ticket = self._send_then(request, flight.land)
+
+    # c
+    def land(self, flight: Flight, outcome: Outcome) -> None:
+        """A request has ended, perhaps before its sending has returned.
+
+        Those that end in one turn of the event loop are looked at together: one after the other each has the whole of the code
+        to fetch into the processor's caches, which was measured to cost a third of all.
+        """
+        flight.outcome = outcome
+        self._landed.append(flight)
+        if len(self._landed) == 1:
+            asyncio.get_running_loop().call_later(GATHERING, self._look_at_landed)
+
+    def _look_at_landed(self) -> None:
+        landed, self._landed = self._landed, []
+        try:
+            for flight in landed:
+                self._keep_result(flight)
+        except Exception as error:
+            if not self._over.done():
+                self._over.set_exception(error)
+        for flight in landed:
+            if flight in self._flights:
+                self._flights.discard(flight)
+                self._claim.pass_on(flight.prepared.upstream)
+        self._advance()
+        self._claim.settle()
+
+    def _keep_result(self, flight: Flight) -> None:
+        if flight.outcome is not None and flight in self._flights:
+            line = flight.prepared.line
+            result = self._preparation.judge(flight.prepared, flight.request, flight.outcome, flight.started)
+            spelled = self._lines.spell(self._job, line, result, self._preparation.request_id(line))
+            self._flusher.add(spelled.series, line.number, spelled.content, spelled.counted)
+
+    # d
+    def _spell_unsent(self, line: Line, failure: Failure) -> None:
+        spelled = self._lines.spell_unsent(self._job, line, failure)
+        self._flusher.add(spelled.series, line.number, spelled.content, spelled.counted)

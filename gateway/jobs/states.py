@@ -1,0 +1,50 @@
+"""Moving a job to another state."""
+
+from collections.abc import Mapping
+
+from gateway.batch.job import Ending, Job, JobKind, State
+from gateway.config.jobs import RetentionSettings
+from gateway.jobs.delivery import make_task, plan
+from gateway.jobs.ports import Queue, Task, TaskKind, Transaction
+
+UNFINISHED = frozenset({State.VALIDATING, State.IN_PROGRESS, State.FINALIZING, State.CANCELLING})
+
+PARTS_STAY = 60.0
+"""Seconds that the parts of a final job stay: somebody may still be putting them together a second time."""
+
+
+def reach(job: Job, state: State, now: float) -> Mapping[State, float]:
+    """When the job reached its states, if it reaches one now. Time never runs backwards there, whatever the clock does."""
+    return {**job.reached, state: max([now, job.created_at, *job.reached.values()])}
+
+
+def final_state(job: Job) -> State | None:
+    """What a job becomes whose chunks are all closed; None if that is not for now."""
+    match job.state:
+        case State.FINALIZING:
+            return State.COMPLETED
+        case State.CANCELLING:
+            return State.CANCELLED
+        case State.IN_PROGRESS if job.ending is Ending.EXPIRED:
+            return State.EXPIRED
+        case _:
+            return None
+
+
+async def finish(
+    tx: Transaction, queue: Queue, job: Job, state: State, now: float, retention: RetentionSettings, **changes: object
+) -> Job | None:
+    """Make a job final, plan its callback and the removal of what it needs no more. None if its state has changed."""
+    kept = retention.files if job.kind is JobKind.OPENAI else retention.results
+    reached = reach(job, state, now)
+    changes |= {"state": state, "reached": reached, "asker": b"", "keep_until": now + kept}
+    ended = await tx.change_job(job.id, frozenset({job.state}), **changes)
+    if ended is None:
+        return None
+    tasks = [Task(TaskKind.CLEAN, job.id, now + PARTS_STAY)]
+    delivery = plan(ended, now)
+    if delivery is not None:
+        await tx.add_delivery(delivery)
+        tasks.append(make_task(delivery))
+    await queue.put(tx, tasks)
+    return ended
