@@ -53,7 +53,8 @@ beside-compiled: compiled setup-servers # everything but the source, which would
 
 .PHONY: test-compiled
 test-compiled: beside-compiled ## the tests of behaviour once more, against the compiled gateway and on uvloop
-	cd .venv-compiled/tree && TEST_LOOP=uvloop ../bin/python -m pytest --ignore=tests/clients --ignore=tests/architecture
+	cd .venv-compiled/tree && TEST_LOOP=uvloop ../bin/python -m pytest --ignore=tests/clients --ignore=tests/architecture \
+		--ignore=tests/faults/test_kill_nine.py --ignore=tests/faults/test_job_crashes.py
 
 .PHONY: test-clients
 test-clients: setup setup-clients ## the checks that need Prometheus, nginx and Node; as root, installs Debian's packages when missing

@@ -1,4 +1,4 @@
-"""The upstream of every measurement: it answers GETs from memory, on a raw protocol, so that it costs little.
+"""The upstream of every measurement: it answers GETs and POSTs from memory, on a raw protocol, so that it costs little.
 
 python -m tests.bench.upstream PORT [PORT …]
 
@@ -45,7 +45,7 @@ class Hold:
 
 
 class Upstream(asyncio.Protocol):
-    """One connection. Requests carry no body and come one after another."""
+    """One connection. Requests come one after another; what a POST carries is dropped."""
 
     def __init__(self, hold: Hold) -> None:
         self._hold = hold
@@ -56,9 +56,14 @@ class Upstream(asyncio.Protocol):
         self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer every complete request head."""
-        *heads, self._buffer = (self._buffer + data).split(b"\r\n\r\n")
-        for head in heads:
+        """Answer every complete request."""
+        self._buffer += data
+        while True:
+            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            length = int(head.partition(b"content-length: ")[2].partition(b"\r")[0] or 0) if head.startswith(b"POST") else 0
+            if not end or len(rest) < length:
+                return
+            self._buffer = rest[length:]
             self._answer(head.split(b" ", 2)[1].split(b"/"))
 
     def _answer(self, segments: list[bytes]) -> None:

@@ -19,7 +19,6 @@ from gateway.storage.opening import open_storage
 from tests.support.process import Gateway, start_process, write_config
 
 LINES = 5_000
-KILLS = 20
 LATENCY = 0.01
 """Seconds that the upstream takes."""
 
@@ -147,8 +146,14 @@ async def read_safe_lines(folder: Path, batch: str) -> set[str]:
     return {str(line) for part in parts for line, _ in part.index}
 
 
-@pytest.mark.parametrize("resends", [False, True], ids=["what was in flight fails", "what was in flight is sent again"])
-async def test_every_line_has_its_result_exactly_once_whenever_the_process_is_killed(tmp_path: Path, resends: bool) -> None:
+@pytest.mark.parametrize(
+    ("kills", "resends"),
+    [(20, False), (8, True)],
+    ids=["20 times, what was in flight fails", "8 times, what was in flight is sent again"],
+)
+async def test_every_line_has_its_result_exactly_once_whenever_the_process_is_killed(
+    tmp_path: Path, kills: int, resends: bool
+) -> None:
     pick = random.Random(20)
     arrived = Arrivals()
     async with noting_upstream(arrived) as port, aiohttp.ClientSession() as session:
@@ -156,8 +161,8 @@ async def test_every_line_has_its_result_exactly_once_whenever_the_process_is_ki
         gateway = await start(config)
         batch = await submit(session, gateway.url)
         safe: list[tuple[int, set[str]]] = []
-        for _ in range(KILLS):
-            await arrived.more(pick.randrange(1, 2 * LINES // (KILLS + 5)))  # wherever in the work that is
+        for _ in range(kills):
+            await arrived.more(pick.randrange(1, 2 * LINES // (kills + 5)))  # wherever in the work that is
             gateway.signal(signal.SIGKILL)
             await gateway.exit_status()
             safe.append((len(arrived.lines), await read_safe_lines(tmp_path, batch)))
@@ -176,7 +181,7 @@ async def test_every_line_has_its_result_exactly_once_whenever_the_process_is_ki
     unanswered = [record["error"]["code"] for record in errors if record["response"] is None]
     refused = [record["custom_id"] for record in errors if record["response"] is not None]
     assert all(int(one.removeprefix("id-")) % EVERY_FAILING == 0 for one in refused)
-    assert 0 < len(safe[KILLS // 2][1]) < LINES, "the kills came before or after the work"
+    assert 0 < len(safe[kills // 2][1]) < LINES, "the kills came before or after the work"
     for before, lines in safe:
         assert not lines & set(arrived.lines[before:])
     if resends:

@@ -1,0 +1,240 @@
+"""What jobs cost: validating, running beside nothing and beside live batches, and taking in a large file.
+
+python -m tests.bench.jobs [LINES]
+"""
+
+import http.client
+import json
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvloop
+
+from tests.bench.load import check, send_for
+from tests.bench.peers import Server, write_config
+from tests.bench.points import Point, make_point, write_batch
+from tests.bench.processes import BESIDE, MEASURED, free_ports, resident_mebibytes, running
+
+LINES = 50_000
+UPLOAD = 200 << 20
+BOUNDARY = "bench-jobs"
+PATIENCE = 120
+SECONDS = 3.0
+"""How long live batches are sent."""
+
+ENDPOINT = "/small"
+LIVE = 50
+"""Operations of a live batch."""
+
+
+class JobFigures(NamedTuple):
+    """`validate` is seconds, `*_memory` MiB over idle, `job_rate` and `live_rate` sub-requests per second, the rest ratios."""
+
+    lines: int
+    validate: float
+    validate_memory: float
+    job_rate: float
+    live_rate: float
+    upload: float
+    upload_memory: float
+    p99_alone: float
+    p99_beside: float
+
+    @property
+    def share_of_live(self) -> float:
+        """How fast a job alone is, to the live path."""
+        return self.job_rate / self.live_rate
+
+    @property
+    def slowdown(self) -> float:
+        """The p99 of live batches beside a job, to that without."""
+        return self.p99_beside / self.p99_alone
+
+
+def main() -> None:
+    """Measure and print."""
+    print(*show_jobs(measure_jobs(int(sys.argv[1]) if len(sys.argv) > 1 else LINES)), sep="\n")
+
+
+def show_jobs(figures: JobFigures) -> Iterator[str]:
+    """One line per figure."""
+    yield f"  {figures.lines} lines validated in {figures.validate:.1f} s, {figures.validate_memory:.0f} MiB over idle"
+    rate = f"{figures.job_rate:.0f} sub-requests/s, {figures.share_of_live:.2f} of the live path's {figures.live_rate:.0f}"
+    yield f"  a job alone: {rate}"
+    yield f"  an upload of {UPLOAD >> 20} MiB took {figures.upload:.1f} s, {figures.upload_memory:.0f} MiB over idle"
+    beside = f"{figures.p99_beside * 1e3:.1f} ms, {figures.slowdown:.2f} of the {figures.p99_alone * 1e3:.1f} ms without"
+    yield f"  p99 of a live batch of {LIVE} beside a job: {beside}"
+
+
+def measure_jobs(lines: int, upload: int = UPLOAD, seconds: float = SECONDS) -> JobFigures:
+    """All figures; each of the first three with a gateway of its own, because memory is the most there ever was."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        (upstream,) = free_ports(1)
+        with running([sys.executable, "-m", "tests.bench.upstream", str(upstream)], upstream, BESIDE):
+            with gateway_with_jobs(folder / "upload", upstream) as server:
+                took, uploaded = measure_upload(server, upload)
+            with gateway_with_jobs(folder / "validate", upstream) as server:
+                validate, validated = measure_validation(server, lines)
+            with gateway_with_jobs(folder / "rate", upstream) as server:
+                live = make_point(f"POST batch of {LIVE}", LIVE, 4, lambda pick: _live_batch(pick.randint(1, 99999)))
+                live_rate = measure_live(server, live, seconds)
+                job_rate = measure_job(server, lines)
+                alone, beside = measure_p99(server, lines, seconds)
+    return JobFigures(lines, validate, validated, job_rate, live_rate, took, uploaded, alone, beside)
+
+
+@contextmanager
+def gateway_with_jobs(folder: Path, upstream: int) -> Iterator[Server]:
+    """A gateway with jobs, everything else as it is by default."""
+    folder.mkdir()
+    (port,) = free_ports(1)
+    origin = {"url": f"http://127.0.0.1:{upstream}", "routes": [{"path": ENDPOINT, "file_batches": True}, "/slow"]}
+    jobs = {"enabled": True, "auth": "none", "data": str(folder / "data")}
+    with running(write_config(folder, port, {"bench": origin}, jobs=jobs), port, MEASURED) as pid:
+        yield Server("gateway", pid, port)
+
+
+def measure_upload(server: Server, size: int) -> tuple[float, float]:
+    """Seconds, and MiB over idle."""
+    idle = resident_mebibytes(server.pid, "VmRSS")
+    began = time.perf_counter()
+    upload(server, _padding(size), size, "user_data")
+    return time.perf_counter() - began, resident_mebibytes(server.pid, "VmHWM") - idle
+
+
+def measure_validation(server: Server, lines: int) -> tuple[float, float]:
+    """Seconds from creating a batch to its first request being allowed, and MiB over idle."""
+    idle = resident_mebibytes(server.pid, "VmRSS")
+    content = b"".join(_line(number) for number in range(lines))
+    file = upload(server, iter([content]), len(content), "batch")
+    began = time.perf_counter()
+    batch = create(server, file)
+    while batch["status"] == "validating":
+        time.sleep(0.02)
+        batch = ask(server, "GET", f"/v1/batches/{batch['id']}")
+    took = time.perf_counter() - began
+    most = resident_mebibytes(server.pid, "VmHWM") - idle
+    if batch["status"] == "failed":
+        raise AssertionError(batch)
+    ask(server, "POST", f"/v1/batches/{batch['id']}/cancel")
+    return took, most
+
+
+def measure_live(server: Server, point: Point, seconds: float) -> float:
+    """Sub-requests per second of live batches."""
+    least = check(server.port, point)
+    began = time.perf_counter()
+    batches = len(uvloop.run(send_for(server.port, point, seconds, least)))
+    return batches * point.sub_requests / (time.perf_counter() - began)
+
+
+def measure_job(server: Server, lines: int) -> float:
+    """Lines per second of a job alone, from its first request to its last."""
+    batch = _submit(server, lines)
+    while batch["status"] == "validating":
+        time.sleep(0.02)
+        batch = ask(server, "GET", f"/v1/batches/{batch['id']}")
+    began = time.perf_counter()
+    while batch["status"] == "in_progress":
+        time.sleep(0.1)
+        batch = ask(server, "GET", f"/v1/batches/{batch['id']}")
+    took = time.perf_counter() - began
+    while batch["status"] == "finalizing":
+        time.sleep(0.05)
+        batch = ask(server, "GET", f"/v1/batches/{batch['id']}")
+    if batch["request_counts"] != {"total": lines, "completed": lines, "failed": 0}:
+        raise AssertionError(batch)
+    return lines / took
+
+
+def measure_p99(server: Server, lines: int, seconds: float) -> tuple[float, float]:
+    """Seconds: the p99 of one live batch at a time without a job, and beside one that never ends meanwhile."""
+    point = make_point(f"POST batch of {LIVE}", LIVE, 1, lambda pick: _live_batch(pick.randint(1, 99999)))
+    least = check(server.port, point)
+    alone = uvloop.run(send_for(server.port, point, seconds, least))
+    running_jobs = [_submit(server, lines) for _ in range(2)]
+    while all(ask(server, "GET", f"/v1/batches/{job['id']}")["status"] == "validating" for job in running_jobs):
+        time.sleep(0.02)
+    beside = uvloop.run(send_for(server.port, point, seconds, least))
+    for job in running_jobs:
+        if ask(server, "GET", f"/v1/batches/{job['id']}")["status"] not in {"completed", "finalizing"}:
+            ask(server, "POST", f"/v1/batches/{job['id']}/cancel")
+    return _p99(alone), _p99(beside)
+
+
+def _p99(latencies: list[float]) -> float:
+    return sorted(latencies)[math.ceil(len(latencies) * 0.99) - 1]
+
+
+def _submit(server: Server, lines: int) -> dict[str, Any]:
+    content = b"".join(_line(number) for number in range(lines))
+    return create(server, upload(server, iter([content]), len(content), "batch"))
+
+
+def _line(number: int) -> bytes:
+    body = {"model": "bench", "messages": [{"role": "user", "content": f"question {number} {'x' * 80}"}]}
+    return json.dumps({"custom_id": f"line-{number}", "method": "POST", "url": ENDPOINT, "body": body}).encode() + b"\n"
+
+
+def _live_batch(number: int) -> bytes:
+    body = {"model": "bench", "messages": [{"role": "user", "content": f"question {number} {'x' * 80}"}]}
+    return write_batch(*({"method": "POST", "path": ENDPOINT, "body": body} for _ in range(LIVE)))
+
+
+def _padding(size: int) -> Iterator[bytes]:
+    piece = b"x" * (1 << 16)
+    for start in range(0, size, len(piece)):
+        yield piece[: size - start]
+
+
+def upload(server: Server, pieces: Iterator[bytes], size: int, purpose: str) -> str:
+    """The id of a file, sent piece by piece."""
+    head = (
+        f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="purpose"\r\n\r\n{purpose}\r\n'
+        f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="lines.jsonl"\r\n'
+        "content-type: application/octet-stream\r\n\r\n"
+    ).encode()
+    tail = f"\r\n--{BOUNDARY}--\r\n".encode()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection.putrequest("POST", "/v1/files")
+    connection.putheader("content-type", f"multipart/form-data; boundary={BOUNDARY}")
+    connection.putheader("content-length", str(len(head) + size + len(tail)))
+    connection.endheaders(head)
+    for piece in pieces:
+        connection.send(piece)
+    connection.send(tail)
+    return str(_read(connection)["id"])
+
+
+def create(server: Server, file: str) -> dict[str, Any]:
+    """A batch of the lines of a file."""
+    return ask(server, "POST", "/v1/batches", {"input_file_id": file, "endpoint": ENDPOINT, "completion_window": "24h"})
+
+
+def ask(server: Server, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """The JSON of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    headers = {} if body is None else {"content-type": "application/json"}
+    connection.request(method, path, None if body is None else json.dumps(body), headers)
+    return _read(connection)
+
+
+def _read(connection: http.client.HTTPConnection) -> dict[str, Any]:
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    if answer.status != 200:
+        raise AssertionError(f"answered {answer.status}: {content[:500]!r}")
+    found: dict[str, Any] = json.loads(content)
+    return found
+
+
+if __name__ == "__main__":
+    main()
