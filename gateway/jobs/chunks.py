@@ -18,8 +18,9 @@ from gateway.jobs.ids import ENTROPY_BYTES, make_id
 from gateway.jobs.keys import file_of, input_of
 from gateway.jobs.kind import Line
 from gateway.jobs.lines import split_chunk
+from gateway.jobs.pace import Pace
 from gateway.jobs.ports import StorageError, Task, TaskKind, Transaction
-from gateway.jobs.sending import Pace, Sending
+from gateway.jobs.sending import Sending
 from gateway.jobs.share import Share
 from gateway.jobs.states import reach
 from gateway.jobs.wiring import Wiring

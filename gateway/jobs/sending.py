@@ -16,6 +16,7 @@ from gateway.batch.job import Ending, Job
 from gateway.execution.awaiting import Awaiting
 from gateway.jobs.flushing import Flusher
 from gateway.jobs.kind import Line, LineFormat
+from gateway.jobs.pace import Pace
 from gateway.jobs.preparing import Preparation, Prepared
 from gateway.jobs.share import Share
 from gateway.jobs.wiring import Wiring
@@ -33,27 +34,10 @@ GATHERING = 0.001
 AT_ONCE = 32
 """Lines that are made ready one after the other, for the reason that `land` gives."""
 
-FEWEST_AHEAD, MOST_AHEAD = 8, 256
-"""Lines noted as about to be sent that are not sent yet. Twice as many when a commit finds none left, half when most are."""
-
 ENDED = {
     Ending.CANCELLED: Failure(Reason.JOB_CANCELLED, "the job was cancelled before this was sent"),
     Ending.EXPIRED: Failure(Reason.JOB_EXPIRED, "the job ran out of time before this was sent"),
 }
-
-
-class Pace:
-    """How many lines of a job are noted ahead of those in flight: what one chunk has learned the next one knows."""
-
-    def __init__(self) -> None:
-        self.ahead = FEWEST_AHEAD
-
-    def adapt(self, left: int) -> None:
-        """A commit has come back, and what could be sent was; so many of the noted ones are left."""
-        if not left:
-            self.ahead = min(2 * self.ahead, MOST_AHEAD)
-        elif 2 * left > self.ahead:
-            self.ahead = max(self.ahead // 2, FEWEST_AHEAD)
 
 
 class Flight:
@@ -85,7 +69,7 @@ class Sending:
         share: Share,
         flusher: Flusher,
         left: Sequence[Line],
-        pace: "Pace",
+        pace: Pace,
     ) -> None:
         self._job = job
         self._lines = lines
@@ -140,6 +124,8 @@ class Sending:
                 self._left.append(flight.prepared.line)
             self._claim.leave(flight.prepared.upstream)
         self._flights.clear()
+        self._pace.forget(self._advance)
+        self._pace.release(len(self._noted))
         self._claim.close()
         if self._awaiting.closing:
             await asyncio.gather(*self._awaiting.closing, return_exceptions=True)
@@ -170,6 +156,7 @@ class Sending:
         if self._noted:
             # Also in an orderly stop: otherwise it would be taken for interrupted.
             if self._claim.take(self._noted[0].upstream):
+                self._pace.release(1)
                 self._send(self._noted.popleft())
                 return True
         elif self._is_ready() and self._made[0].resends:
@@ -196,6 +183,7 @@ class Sending:
     def _end_one(self, why: Failure) -> bool:
         """Spell a line unsent, if there is one."""
         if self._noted:
+            self._pace.release(1)
             line = self._noted.popleft().line
         elif self._made:
             line = self._made.popleft().line
@@ -217,9 +205,8 @@ class Sending:
 
     # b
     def _intend(self) -> bool:
-        """Note the next line, if it is not too early for that: half of those ahead at a time, for few commits."""
-        ahead = len(self._noted) + sum(map(len, self._intending.values()))
-        self._is_noting = ahead < self._pace.ahead and (self._is_noting or 2 * ahead <= self._pace.ahead)
+        """Note the next line, if it is not too early for that."""
+        self._is_noting = self._pace.may_note(self._is_noting, self._advance)
         if not self._is_noting:
             return False
         prepared = self._made.popleft()
@@ -233,6 +220,7 @@ class Sending:
     def _note(self, intent: "asyncio.Future[None]") -> None:
         noted = self._intending.pop(intent)
         if intent.cancelled():
+            self._pace.release(len(noted))
             self._left.extendleft([prepared.line for prepared in reversed(noted)])
             self._advance()
             return

@@ -16,10 +16,10 @@ import pytest
 
 from gateway.batch.job import Series
 from gateway.storage.opening import open_storage
-from tests.support.process import Gateway, start_process, write_config
+from tests.support.process import PATIENCE, Gateway, start_process, write_config
 
 LINES = 5_000
-LATENCY = 0.01
+LATENCY = 0.05
 """Seconds that the upstream takes."""
 
 EVERY_FAILING = 50
@@ -43,7 +43,8 @@ class Arrivals:
         """Wait until so many more have come."""
         self._moment = len(self.lines) + count
         self._reached.clear()
-        await self._reached.wait()
+        async with asyncio.timeout(PATIENCE):
+            await self._reached.wait()
 
 
 class Upstream(asyncio.Protocol):
@@ -162,7 +163,7 @@ async def test_every_line_has_its_result_exactly_once_whenever_the_process_is_ki
         batch = await submit(session, gateway.url)
         safe: list[tuple[int, set[str]]] = []
         for _ in range(kills):
-            await arrived.more(pick.randrange(1, 2 * LINES // (kills + 5)))  # wherever in the work that is
+            await arrived.more(pick.randrange(1, LINES // kills))  # wherever in the work that is
             gateway.signal(signal.SIGKILL)
             await gateway.exit_status()
             safe.append((len(arrived.lines), await read_safe_lines(tmp_path, batch)))

@@ -37,7 +37,7 @@ def test_chunks_are_numbered() -> None:
     assert cutter.finish() == [Chunk("job", 0, 0, 1, 0, 3), Chunk("job", 1, 1, 1, 5, 2)]
 
 
-@pytest.mark.parametrize(("lines", "chunks", "queued"), [(50_000, 200, 3), (100, 10, 6), (10, 10, 8), (0, 0, 8)])
+@pytest.mark.parametrize(("lines", "chunks", "queued"), [(50_000, 200, 3), (200, 10, 6), (10, 10, 8), (0, 0, 8)])
 def test_as_many_chunks_are_queued_as_keep_the_share_of_a_job_in_flight(lines: int, chunks: int, queued: int) -> None:
     job = Job("j", "t", JobKind.OPENAI, State.IN_PROGRESS, 0.0, 1.0, b"", lines=lines, chunks=chunks)
     assert window(job, JobSettings()) == queued
