@@ -145,7 +145,7 @@ def _read_word(query: Mapping[str, str], name: str, words: Any) -> Any:
 
 def _read_limit(query: Mapping[str, str]) -> int:
     limit = query.get("limit", str(_JOBS))
-    if not limit.isascii() or not limit.isdecimal() or not 1 <= int(limit[:9]) <= _MOST:
+    if not limit.isascii() or not limit.isdecimal() or len(limit) > 9 or not 1 <= int(limit) <= _MOST:
         raise Refusal(Reason.INVALID_PARAMETER, f"limit is a whole number from 1 to {_MOST}")
     return int(limit)
 

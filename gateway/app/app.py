@@ -69,9 +69,7 @@ class App:
             send_then=self._upstreams.send_then,
         )
         self._jobs = None if add_jobs is None else add_jobs(self._engine)
-        places = make_places(settings, self._engine)
-        if self._jobs is not None:
-            places = self._jobs.add_places(places)
+        places = make_places(settings, self._engine, None if self._jobs is None else self._jobs.add_places)
         self.metrics = metrics = Metrics(places, settings.upstreams)
         if self._jobs is not None:
             metrics.show_jobs(self._jobs.metrics)

@@ -1,7 +1,7 @@
 """Which places a configuration asks for."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.config.settings import Settings
 from gateway.config.views import make_views
@@ -17,9 +17,12 @@ from gateway.places.plans import Plans
 from gateway.places.streaming import StreamedBatches
 from gateway.places.views import methods_of, open_views, path_of, refuse_others
 
+AddPlaces = Callable[[Places], dict[str, dict[str, Place]]]
+"""Places to these and more."""
 
-def make_places(settings: Settings, engine: Engine) -> Places:
-    """What is served at each path, by method."""
+
+def make_places(settings: Settings, engine: Engine, add_jobs: AddPlaces | None = None) -> Places:
+    """What is served at each path, by method. `add_jobs` adds the places of batches that run later."""
     places: dict[str, dict[str, Place]] = {}
     if not settings.server.only_stored:
         places |= {path: {"POST": Batches(dialect, engine)} for path, dialect in DIALECTS.items()}
@@ -33,6 +36,8 @@ def make_places(settings: Settings, engine: Engine) -> Places:
         catalog = settings.catalogs[collector.catalog].make_catalog(settings.make_template_rules())
         places[collector.path] = {"POST": Batches(Collector(catalog), engine)}
     views = make_views(settings.views, engine.rules, engine.routes)
+    if add_jobs is not None:
+        places = add_jobs(places)
     about = About(_describe(places, views, settings, engine))
     places |= open_views(views, engine)
     if settings.server.only_stored:

@@ -60,8 +60,11 @@ def check_url(url: str, settings: CallbackSettings) -> str | None:
         return "it is not a URL"
     if parsed.scheme not in schemes or not url[len(parsed.scheme) :].startswith("://"):
         return f"it must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"
-    if re.match(r"[^/]*//[^/?#]*@", url):
+    authority = re.split(r"[/?#]", url)[2]
+    if "@" in authority:
         return "it must not contain a user name or password"
+    if not re.fullmatch(r"[0-9]*", authority.rpartition("]")[2].partition(":")[2]):  # int() reads `+80` and `8_0` too
+        return "its port must be a number"
     if port not in settings.ports:
         return f"its port must be one of {', '.join(map(str, settings.ports))}"
     return _check_host(parsed.raw_host or "", settings.allow)

@@ -71,7 +71,7 @@ def read_creation(body: bytes, windows: Windows, routes: RouteTable, rules: Rule
     fields = {name: raw for name, raw in given.items() if bytes(raw) != b"null"}
     for name in given:
         if name not in _FIELDS:
-            raise BadParameter(f"Unknown parameter: {shorten(name)}.", name, "unknown_parameter")
+            raise BadParameter(f"Unknown parameter: {shorten(name)}.", name[:_LONGEST_ID], "unknown_parameter")
     input_file = _string(fields, "input_file_id")
     endpoint = _string(fields, "endpoint")
     window = _string(fields, "completion_window")

@@ -48,6 +48,16 @@ class Clients:
             raise Refusal(Reason.UNAUTHORIZED, "the API key is not known", headers=_CHALLENGE)
         return client
 
+    def is_known(self, headers: Mapping[str, str]) -> bool:
+        """Whether the `authorization` header has the key of a client: it is for the gateway then, and for nobody behind it."""
+        if not self._needs_key or "authorization" not in headers:
+            return False
+        try:
+            self.identify(headers)
+        except Refusal:
+            return False
+        return True
+
     def find_signer(self, key: str) -> tuple[Client, str] | None:
         """Whose ivvy key this is, and the secret that a request has to be signed with to be theirs."""
         return self._by_ivvy_key.get(key)

@@ -26,7 +26,11 @@ Destination = tuple[str, int]
 def read_destination(url: str) -> Destination:
     """Where a callback URL leads."""
     parts = urlsplit(url)
-    return parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+    try:
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:  # no port at all; who posts there will say so
+        port = 0
+    return parts.hostname or "", port
 
 
 @dataclass(slots=True)

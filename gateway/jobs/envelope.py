@@ -97,7 +97,8 @@ class Envelopes:
             now = wiring.now()
             job = await tx.holds(chunk.job, chunk.number, chunk.token, now)
             if job is not None:
-                await finish(tx, wiring.queue, job, State.FAILED, now, wiring.settings.retention, problems=problems)
+                state = State.CANCELLED if job.state is State.CANCELLING else State.FAILED
+                await finish(tx, wiring.queue, job, state, now, wiring.settings.retention, problems=problems)
 
     async def _wait_for_room(self) -> None:
         """What finds the gateway's memory spent would fail for good: better to begin later."""

@@ -5,7 +5,7 @@
 
   a  what is added is held until there are `flush.results` of it, `flush.size` bytes, or `flush.interval` is over
   b  a flush writes one object for each series, then commits their parts and the intents: under our token, or not at all;
-     intents that cannot wait until it is time for that are committed alone
+     intents that cannot wait until it is time for that are committed alone, but with all that a journal holds
   c  the same transaction reads whether the job is to end; where nothing is flushed that is asked about once a second
 The block ends with a flush, and with `last` in its transaction. Fenced comes out of it when the chunk is another's by now;
 StorageError when results could not be made safe for a while.
@@ -14,6 +14,7 @@ StorageError when results could not be made safe for a while.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 from gateway.batch.job import Chunk, Ending, Job, JobKind, Part, Series
@@ -73,6 +74,7 @@ class Flusher:
         self._news = asyncio.Event()
         self._hurry = asyncio.Event()
         self._full = asyncio.Event()
+        self._end = asyncio.Event()
         self._closed = False
         self._flushing = asyncio.Lock()
         self._is_over = False
@@ -115,7 +117,7 @@ class Flusher:
 
     async def finish(self) -> None:
         """Make everything safe that is not, do what is `last`, and take no more."""
-        await self._flush(self.last)
+        await self._try_patiently(partial(self._flush, self.last))
 
     async def _flush(self, last: Last | None = None) -> None:
         async with self._flushing:
@@ -145,7 +147,10 @@ class Flusher:
             self._wiring.report(Flushed(kind, counted.count(True), counted.count(False), unsent, seconds))
 
     async def _flush_intents(self) -> None:
-        """Commit the intents alone."""
+        """Commit the intents alone, unless what they mean stands in a journal that is not safe yet."""
+        if Series.JOURNAL in self._held:
+            await self._flush()
+            return
         async with self._flushing:
             self._hurry.clear()
             intents, self._intents = self._intents, []
@@ -225,7 +230,7 @@ class Flusher:
                 if self._intents:
                     await self._is_set(self._full, GROUPING)
             if not self._closed:
-                is_early = self._left() > 0 and not self._full.is_set()
+                is_early = self._left() > 0 and not self._full.is_set() and Series.JOURNAL not in self._held
                 await self._try_patiently(self._flush_intents if self._intents and is_early else self.flush)
 
     def _left(self) -> float:
@@ -238,7 +243,9 @@ class Flusher:
             try:
                 await flush()
             except StorageError:
-                await self._is_set(self._full, pause)
+                if self._closed:
+                    raise
+                await self._is_set(self._end, pause)
             else:
                 return
         await flush()
@@ -255,7 +262,7 @@ class Flusher:
     def close(self) -> None:
         """Have `keep` end. Intents that are not committed are given up."""
         self._closed = True
-        for event in (self._news, self._hurry, self._full):
+        for event in (self._news, self._hurry, self._full, self._end):
             event.set()
         for committed in self._waiting:
             committed.cancel()

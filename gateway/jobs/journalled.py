@@ -15,6 +15,7 @@ from gateway.batch.job import Job, OnInterrupt, Series
 from gateway.execution.engine import Engine
 from gateway.jobs.flushing import Flusher
 from gateway.jobs.journal import Marks, Past, spell_ended, spell_intent, spell_outcome
+from gateway.jobs.patience import PAUSE, was_held_off
 from gateway.jobs.share import Claim, Share
 from gateway.messages import IDEMPOTENT_METHODS, Failure, Outcome, Reason, Request, SendThen, Ticket
 
@@ -159,8 +160,9 @@ class Journalled:
         if request.upstream in self._keyed and not any(name == KEY for name, _ in request.headers):
             key = (KEY, f"{self._job.id}:{waiting.mark}")
             request = request._replace(headers=(*request.headers, key))
+        waiting.ticket = None
         ticket = self._onward(request, waiting.land)
-        if not waiting.is_over:
+        if not waiting.is_over and waiting.ticket is None:
             waiting.ticket = ticket
 
     # d
@@ -215,7 +217,10 @@ class _Waiting:
         self._journalled = journalled
 
     def land(self, outcome: Outcome) -> None:
-        """It has ended."""
+        """It has ended, unless the upstream was not asked, as it is failing: then it is tried again in a while."""
+        if was_held_off(outcome):
+            self.ticket = asyncio.get_running_loop().call_later(PAUSE, self._journalled.send, self)
+            return
         self._end()
         self._journalled.keep(self.mark, outcome)
         self.done(outcome)

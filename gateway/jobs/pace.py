@@ -24,6 +24,10 @@ class Pace:
         self._waiting.add(wake)
         return False
 
+    def take_back(self) -> None:
+        """One that was released could not be sent after all."""
+        self._noted += 1
+
     def release(self, count: int) -> None:
         """So many were sent, or will not be."""
         self._noted -= count

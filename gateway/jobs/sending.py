@@ -3,7 +3,7 @@
   a  some lines at a time are made ready, and each waits until there is room for it
   b  where it must not be sent twice, that it is about to be is committed first, for some lines ahead of those in flight:
      as many as go out while a commit takes, because they would count as interrupted if the process were killed now
-  c  what came of it is spelled and handed to the flusher
+  c  what came of it is spelled and handed to the flusher; what the upstream was not asked, as it is failing, is for later
   d  a job that ends sends nothing more: the rest is spelled unsent. In an orderly stop the rest is left for the next start
 No task, future or timer per line, as in execution.run and for the same reason.
 """
@@ -17,6 +17,7 @@ from gateway.execution.awaiting import Awaiting
 from gateway.jobs.flushing import Flusher
 from gateway.jobs.kind import Line, LineFormat
 from gateway.jobs.pace import Pace
+from gateway.jobs.patience import PAUSE, was_held_off
 from gateway.jobs.preparing import Preparation, Prepared
 from gateway.jobs.share import Share
 from gateway.jobs.wiring import Wiring
@@ -103,20 +104,20 @@ class Sending:
             self._flusher.listener = None
             self._drain.ignore(self._advance)
             await self._close()
-        return not self._left and not self._noted and not self._made
+        return not (self._left or self._intending or self._noted or self._made)
 
     @property
     def unsent(self) -> list[int]:
-        """The lines that are noted as about to be sent and will not be, because it was cut short."""
-        return [prepared.line.number for prepared in self._noted]
+        """The lines that are noted as about to be sent, or will be by the last flush, and are not, as it was cut short."""
+        return [prepared.line.number for some in (self._noted, *self._intending.values()) for prepared in some]
 
     async def _close(self) -> None:
         if not self._over.done():
             self._over.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
         for flight in self._flights:
-            if flight.outcome is not None:
+            if was_held_off(flight.outcome):
+                self._put_back(flight.prepared)
+            elif flight.outcome is not None:
                 self._keep_result(flight)
             else:
                 if flight.ticket is not None:
@@ -124,6 +125,8 @@ class Sending:
                 self._left.append(flight.prepared.line)
             self._claim.leave(flight.prepared.upstream)
         self._flights.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         self._pace.forget(self._advance)
         self._pace.release(len(self._noted))
         self._claim.close()
@@ -144,15 +147,21 @@ class Sending:
             self._over.set_result(None)
 
     def _is_done(self) -> bool:
-        if self._flights or self._intending or self._noted:
+        if self._flights or self._intending or (self._noted and not self._is_put_off()):
             return False
         return self._drain.is_on or not (self._made or self._left)
+
+    def _is_put_off(self) -> bool:
+        """Whether the gateway is being stopped while an upstream is failing: then what is noted is handed back, not sent."""
+        return self._drain.is_on and self._timer is not None
 
     # a
     def _step(self) -> bool:
         """Whether there may be more to do at once."""
         if self._flusher.ending is not None:
             return self._end_one(ENDED[self._flusher.ending])
+        if self._timer is not None:
+            return False
         if self._noted:
             # Also in an orderly stop: otherwise it would be taken for interrupted.
             if self._claim.take(self._noted[0].upstream):
@@ -255,7 +264,10 @@ class Sending:
         landed, self._landed = self._landed, []
         try:
             for flight in landed:
-                self._keep_result(flight)
+                if was_held_off(flight.outcome) and flight in self._flights:
+                    self._put_back(flight.prepared)
+                else:
+                    self._keep_result(flight)
         except Exception as error:
             if not self._over.done():
                 self._over.set_exception(error)
@@ -265,6 +277,15 @@ class Sending:
                 self._claim.pass_on(flight.prepared.upstream)
         self._advance()
         self._claim.settle()
+
+    def _put_back(self, prepared: Prepared) -> None:
+        if prepared.resends:
+            self._made.appendleft(prepared)
+        else:
+            self._noted.appendleft(prepared)
+            self._pace.take_back()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PAUSE, self._look_again)
 
     def _keep_result(self, flight: Flight) -> None:
         if flight.outcome is not None and flight in self._flights:

@@ -15,6 +15,7 @@ from gateway.errors import Refusal
 from gateway.jsontext import dump
 from gateway.messages import Context
 from gateway.pipeline import Answer
+from gateway.places.deferred import DeferredBatches
 from gateway.places.place import Places, Takes
 from gateway.places.plans import Plans
 from gateway.places.streaming import StreamedBatches
@@ -82,8 +83,9 @@ def _describe_dialects(places: Places) -> Iterator[dict[str, Any]]:
 
 def _describe_capabilities(places: Places, routes: tuple[Route, ...], rules: Rules) -> dict[str, Any]:
     posted = [methods.get("POST") for methods in places.values()]
-    streams = any(isinstance(place, StreamedBatches) for place in posted)
+    streams = any(isinstance(place, StreamedBatches | DeferredBatches) for place in posted)
     return {
+        "respondAsync": any(isinstance(place, DeferredBatches) for place in posted),
         "plan": any(isinstance(place, Plans) for place in posted),
         "streaming": [NDJSON.content_type, EVENTS.content_type] if streams else [],
         "coalescing": any(route.coalesce for route in routes),
@@ -96,6 +98,8 @@ def _describe_capabilities(places: Places, routes: tuple[Route, ...], rules: Rul
 def _describe_route(route: Route) -> dict[str, Any]:
     methods = [method for method in METHODS if method in route.methods]
     described: dict[str, Any] = {"path": route.prefix, "methods": methods, "upstream": route.upstream}
+    if route.file_batches:
+        described["fileBatches"] = True
     return described | {"maxPerBatch": route.max_per_batch} if route.max_per_batch else described
 
 

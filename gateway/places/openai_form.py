@@ -111,4 +111,5 @@ def _decode(name: str, field: bytes) -> str:
 
 
 def _malformed(error: MultipartError) -> Refusal:
-    return Refusal(Reason.INVALID_BODY, f"the body is not valid multipart/form-data: {str(error).lower()}")
+    said = str(next(iter(error.args), "it cannot be read")).lower()  # after it an error of Python's may stand
+    return Refusal(Reason.INVALID_BODY, f"the body is not valid multipart/form-data: {said}")

@@ -83,6 +83,7 @@ async def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path, capsys: p
         async with gateway_with_jobs(upstream, tmp_path) as gateway:
             assert await run(gateway, "show", "job_1/../x") == 1
             assert await run(gateway, "list", "--limit", "0") == 1
+            assert await run(gateway, "list", "--limit", "0000000019999999999999999999") == 1
             assert await asyncio.to_thread(main, ["jobs", "list", "--admin", gateway.url]) == 1
             public = gateway.url
             assert await asyncio.to_thread(main, ["jobs", "redeliver", "--admin", gateway.url]) == 2
@@ -94,6 +95,7 @@ async def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path, capsys: p
     told = capsys.readouterr().err.splitlines()
     assert told == [
         "gateway jobs show: there is no job 'job_1%2F..%2Fx'",
+        "gateway jobs list: limit is a whole number from 1 to 1000",
         "gateway jobs list: limit is a whole number from 1 to 1000",
         f"gateway jobs list: {public} is not the operators' port of a gateway; --admin names another",
         "gateway jobs redeliver: say which: ids of callbacks or of jobs, or --dead",

@@ -98,6 +98,7 @@ def test_a_missing_field_is_told_and_null_is_missing(name: str) -> None:
         ({"output_expires_after": {"anchor": "created_at", "seconds": 3.7e3}}, "output_expires_after.seconds", "invalid_value"),
         ({"output_expires_after": {"anchor": "created_at", "seconds": True}}, "output_expires_after.seconds", "invalid_value"),
         ({"priority": "high"}, "priority", "unknown_parameter"),
+        ({"p" * 100_000: "high"}, "p" * 256, "unknown_parameter"),
     ],
     ids=lambda value: str(value)[-60:],
 )

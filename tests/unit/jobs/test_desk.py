@@ -81,10 +81,22 @@ async def test_what_is_anothers_is_not_found_whatever_is_asked(tmp_path: Path) -
                 desk.cancel(client, kind, job.id),
                 desk.restart(client, kind, job.id),
                 desk.redeliver(client, kind, job.id),
-                desk.list(client, kind, Page(1, job.id)),
             ):
                 assert (await refused(waiting))[0] is Reason.NOT_FOUND
             assert await desk.list(client, kind, Page(10)) == []
+
+
+async def test_a_page_follows_an_id_whether_its_job_is_still_there_or_not(tmp_path: Path) -> None:
+    """Ids sort by time, so nothing has to be looked up, and nobody learns whether there is such a job."""
+    async with house(tmp_path, Upstream()) as at:
+        older, newer = [await at.desk.submit(EVERYBODY, draft()) for _ in range(2)]
+        async with at.wiring.records.begin() as tx:
+            await tx.remove_job(newer.id)
+        after = await at.desk.list(EVERYBODY, JobKind.OPENAI, Page(10, newer.id))
+        assert [job.id for job in after] == [older.id]
+        for malformed in ("nothing", newer.id + "0", newer.id.removeprefix("batch_"), "batch_../" + "0" * 29):
+            reason, _ = await refused(at.desk.list(EVERYBODY, JobKind.OPENAI, Page(10, malformed)))
+            assert reason is Reason.NOT_FOUND
 
 
 @pytest.mark.parametrize("quota", [QuotaSettings(jobs=1), QuotaSettings(lines=3)])

@@ -107,6 +107,15 @@ async def test_a_batch_that_the_configuration_takes_no_more_fails_with_its_probl
     assert (upstream.requests, errors) == ([], [])
 
 
+async def test_a_batch_that_is_cancelled_and_that_the_configuration_takes_no_more_is_cancelled(tmp_path: Path) -> None:
+    async with native_house(tmp_path, Upstream()) as at:
+        job = await submit(at)
+        await at.desk.cancel(EVERYBODY, JobKind.NATIVE, job.id)
+    async with native_house(tmp_path, Upstream(), routes=RouteTable((Route("users", "/users"),))) as at, running(at):
+        ended = await at.ended(job.id)
+        assert (ended.state, at.errors) == (State.CANCELLED, [])
+
+
 async def test_a_batch_that_was_begun_too_often_is_given_up_with_what_it_has(tmp_path: Path) -> None:
     upstream = Upstream()
     async with native_house(tmp_path, upstream, attempts=2) as at, asyncio.TaskGroup() as group:

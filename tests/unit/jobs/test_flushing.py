@@ -154,3 +154,12 @@ async def test_intents_that_were_not_committed_are_given_up(tmp_path: Path) -> N
         intent = flusher.intend([1])
         flusher.close()
         assert intent.cancelled()
+
+
+async def test_an_intent_is_not_committed_before_the_journal_that_says_what_it_means(tmp_path: Path) -> None:
+    async with house(tmp_path, Upstream(), flush={"interval": "1h"}) as at:
+        chunk = await leased(at)
+        async with flushing(at.wiring, chunk) as flusher, asyncio.timeout(PATIENCE):
+            flusher.add(Series.JOURNAL, 1, b"intent", None)
+            await flusher.intend([1])
+            assert [part.series for part in await parts(at, chunk)] == [Series.JOURNAL]

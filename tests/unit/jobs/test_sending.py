@@ -9,7 +9,8 @@ import pytest
 from gateway.batch.job import Ending, OnInterrupt, Series, State
 from gateway.jobs.chunks import HandedBack
 from gateway.jobs.clients import EVERYBODY
-from gateway.messages import Failure, Reason
+from gateway.jobs.flushing import Flusher
+from gateway.messages import Failure, Outcome, Reason, Request
 from tests.support.batches import PATIENCE
 from tests.support.line_jobs import House, Upstream, Wall, house, running
 from tests.support.plain_lines import line
@@ -188,6 +189,28 @@ async def test_what_is_in_flight_when_grace_is_over_is_cut(tmp_path: Path) -> No
         assert await at.records(await at.ended(job.id)) == ["0 200", "1 interrupted"]
 
 
+async def test_a_stop_in_haste_neither_loses_nor_interrupts_what_was_never_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intend, intended = Flusher.intend, asyncio.Event()
+
+    def note(self: Flusher, lines: Sequence[int]) -> asyncio.Future[None]:
+        intended.set()
+        return intend(self, lines)
+
+    monkeypatch.setattr(Flusher, "intend", note)
+    upstream = Upstream()
+    async with house(tmp_path, upstream, chunk_lines=1) as at:
+        job = await at.submit(POSTS)
+        await at.runner.start()
+        await intended.wait()
+        at.wiring.drain.cut()
+        await at.runner.stop(grace=0.0)
+    assert upstream.requests == []
+    async with house(tmp_path, Upstream()) as at, running(at):
+        assert await at.records(await at.ended(job.id)) == [f"{n} 200" for n in range(4)]
+
+
 async def test_orderly_stops_before_anything_was_answered_make_no_chunk_poison(tmp_path: Path) -> None:
     async with house(tmp_path, Upstream()) as at:
         job = await at.submit([line(0)])
@@ -252,3 +275,39 @@ async def test_a_chunk_taken_over_is_written_by_the_new_owner_alone(tmp_path: Pa
         async with at.wiring.records.begin() as tx:
             assert await tx.parts(job.id, Series.RESULTS) == []
         assert at.errors == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_what_an_upstream_was_not_asked_because_it_is_failing_is_sent_later(tmp_path: Path, method: str) -> None:
+    """A job has time: an upstream that restarts must not cost it all of its lines."""
+    upstream = Upstream()
+    answer, refused = upstream.answer, []
+
+    def answer_later(request: Request) -> Outcome:
+        if len(refused) < 3:
+            refused.append(request.target)
+            return Failure(Reason.CIRCUIT_OPEN, "it is being left alone")
+        return answer(request)
+
+    upstream.answer = answer_later
+    async with house(tmp_path, upstream) as at, running(at):
+        ended = await at.ended((await at.submit([line(n, f"/users/{n}", method=method) for n in range(3)])).id)
+    assert (ended.state, ended.succeeded, ended.failed) == (State.COMPLETED, 3, 0)
+    assert sorted(upstream.targets()[3:]) == sorted(refused)
+
+
+async def test_a_job_can_be_stopped_and_cancelled_while_its_upstream_is_failing(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.answer = lambda request: Failure(Reason.CIRCUIT_OPEN, "it is being left alone")
+    async with house(tmp_path, upstream) as at:
+        async with running(at):
+            job = await at.submit(POSTS)
+            await upstream.arrived(4)
+        async with at.wiring.records.begin() as tx:
+            assert await tx.intents(job.id, 0) == frozenset()
+    async with house(tmp_path, upstream) as at, running(at):
+        await upstream.arrived(8)
+        await at.desk.cancel(EVERYBODY, job.kind, job.id)
+        ended = await at.ended(job.id)
+        assert (ended.state, ended.succeeded, ended.failed) == (State.CANCELLED, 0, 0)
+        assert all("job-cancelled" in record for record in await at.records(ended))

@@ -49,12 +49,13 @@ async def test_files_of_one_client_are_not_there_for_another(tmp_path: Path) -> 
         for waiting in (
             at.shelf.find(OTHER, file_id),
             at.shelf.remove(OTHER, file_id),
-            at.shelf.list(OTHER, None, Page(1, file_id)),
+            at.shelf.list(OTHER, None, Page(1, "../../etc/passwd")),
             at.shelf.find(EVERYBODY, "../../etc/passwd"),
             at.shelf.find(EVERYBODY, "x" * 100_000),
         ):
             assert await refused(waiting) is Reason.NOT_FOUND
         assert await at.shelf.list(OTHER, None, Page(10)) == []
+        assert await at.shelf.list(OTHER, None, Page(10, file_id, newest_first=False)) == []
         assert [file.id for file in await at.shelf.list(EVERYBODY, "batch", Page(10))] == [file_id]
         assert await at.shelf.list(EVERYBODY, "other", Page(10)) == []
 

@@ -141,6 +141,12 @@ async def test_what_is_no_whole_form_is_refused(body: bytes) -> None:
     assert caught.value.reason in (Reason.INVALID_BODY, Reason.INVALID_PARAMETER)
 
 
+async def test_a_head_that_is_not_utf_8_is_refused_in_plain_words() -> None:
+    with pytest.raises(Refusal) as caught:
+        await read(file().replace(b"requests", b"\xff"))
+    assert caught.value.detail == "the body is not valid multipart/form-data: segment header failed to decode"
+
+
 async def test_a_file_that_is_too_long_is_refused_before_it_has_been_read() -> None:
     assert (await read(PURPOSE + file(b"x" * 500) + END, longest=500))[0] == b"x" * 500
     with pytest.raises(Refusal):

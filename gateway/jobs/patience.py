@@ -1,0 +1,13 @@
+"""What jobs do not take for an answer: nobody waits for them, so what could not be sent just now is sent later."""
+
+from gateway.messages import Failure, Outcome, Reason
+
+PAUSE = 1.0
+"""Seconds until it is tried again. Asking a breaker that is open costs next to nothing."""
+
+_HELD_OFF = frozenset({Reason.CIRCUIT_OPEN, Reason.UPSTREAM_OVERLOADED})
+
+
+def was_held_off(outcome: Outcome | None) -> bool:
+    """Whether nothing was sent, because the upstream is being left alone or has too many requests waiting."""
+    return isinstance(outcome, Failure) and outcome.reason in _HELD_OFF and not outcome.maybe_processed
