@@ -33,9 +33,9 @@ from gateway.jobs.flushing import Fenced, Flusher, flushing
 from gateway.jobs.journal import Past, recall
 from gateway.jobs.journalled import Journalled
 from gateway.jobs.keys import input_of
-from gateway.jobs.sending import ENDED, LOOK_AGAIN
+from gateway.jobs.sending import LOOK_AGAIN
 from gateway.jobs.share import Share
-from gateway.jobs.states import finish
+from gateway.jobs.states import ENDED, finish
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Reason
 

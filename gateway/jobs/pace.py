@@ -4,16 +4,24 @@ import asyncio
 from collections.abc import Callable
 
 FEWEST_AHEAD, MOST_AHEAD = 8, 128
-"""Lines of a job noted as about to be sent that are not sent yet. Twice as many when a commit finds none left, half when most
-are."""
+"""Lines of a job noted as about to be sent that have no room yet. If the process were killed now they would count as
+interrupted although they were not sent, so there are none where answers take longer than QUICK. Otherwise there are twice as
+many when a commit finds none left, half when most are."""
+
+QUICK = 0.1
+"""Seconds. A commit takes some hundredths."""
+
+_WEIGHT = 0.1
+"""Of the last answer in what is typical."""
 
 
 class Pace:
     """How many lines of a job may be noted ahead of those in flight, and how many are: all of its chunks together."""
 
     def __init__(self) -> None:
-        self.ahead = FEWEST_AHEAD
+        self.ahead = 0
         self._noted = 0
+        self._typical = 0.0
         self._waiting: set[Callable[[], None]] = set()
 
     def may_note(self, goes_on: bool, wake: Callable[[], None]) -> bool:
@@ -40,9 +48,15 @@ class Pace:
         """Nobody waits there any more."""
         self._waiting.discard(wake)
 
+    def saw(self, seconds: float) -> None:
+        """An answer took so long."""
+        self._typical = self._typical * (1 - _WEIGHT) + seconds * _WEIGHT if self._typical else seconds
+
     def adapt(self, left: int) -> None:
         """A commit has come back, and what could be sent was; so many of the noted ones are left."""
-        if not left:
-            self.ahead = min(2 * self.ahead, MOST_AHEAD)
+        if not self._typical or self._typical > QUICK:
+            self.ahead = 0
+        elif not left:
+            self.ahead = min(2 * self.ahead, MOST_AHEAD) or FEWEST_AHEAD
         elif 2 * left > self.ahead:
             self.ahead = max(self.ahead // 2, FEWEST_AHEAD)

@@ -1,8 +1,8 @@
 """Sending the lines of one chunk: as many at one time as its share allows, none before there is room for its result.
 
   a  some lines at a time are made ready, and each waits until there is room for it
-  b  where it must not be sent twice, that it is about to be is committed first, for some lines ahead of those in flight:
-     as many as go out while a commit takes, because they would count as interrupted if the process were killed now
+  b  where it must not be sent twice, that it is about to be is committed first: once there is room for it, or, where the
+     upstream is so quick that room would stand empty while a commit takes, for a few lines ahead
   c  what came of it is spelled and handed to the flusher; what the upstream was not asked, as it is failing, is for later
   d  a job that ends sends nothing more: the rest is spelled unsent. In an orderly stop the rest is left for the next start
 No task, future or timer per line, as in execution.run and for the same reason.
@@ -10,18 +10,20 @@ No task, future or timer per line, as in execution.run and for the same reason.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from gateway.batch.job import Ending, Job
+from gateway.batch.job import Job
 from gateway.execution.awaiting import Awaiting
+from gateway.jobs.flights import Flight, Noted
 from gateway.jobs.flushing import Flusher
 from gateway.jobs.kind import Line, LineFormat
 from gateway.jobs.pace import Pace
 from gateway.jobs.patience import PAUSE, was_held_off
 from gateway.jobs.preparing import Preparation, Prepared
 from gateway.jobs.share import Share
+from gateway.jobs.states import ENDED
 from gateway.jobs.wiring import Wiring
-from gateway.messages import Failure, Outcome, Reason, Request, Ticket
+from gateway.messages import Failure, Outcome
 
 MOST_UNSAFE = 4 << 20
 """Bytes of results that may wait for a flush before nothing more is sent."""
@@ -34,29 +36,6 @@ GATHERING = 0.001
 
 AT_ONCE = 32
 """Lines that are made ready one after the other, for the reason that `land` gives."""
-
-ENDED = {
-    Ending.CANCELLED: Failure(Reason.JOB_CANCELLED, "the job was cancelled before this was sent"),
-    Ending.EXPIRED: Failure(Reason.JOB_EXPIRED, "the job ran out of time before this was sent"),
-}
-
-
-class Flight:
-    """A request in flight. `ticket` is None while the sending has not returned yet."""
-
-    __slots__ = ("outcome", "prepared", "request", "sending", "started", "ticket")
-
-    def __init__(self, sending: "Sending", prepared: Prepared, request: Request, started: float) -> None:
-        self.sending = sending
-        self.prepared = prepared
-        self.request = request
-        self.started = started
-        self.outcome: Outcome | None = None
-        self.ticket: Ticket | None = None
-
-    def land(self, outcome: Outcome) -> None:
-        """It has ended."""
-        self.sending.land(self, outcome)
 
 
 class Sending:
@@ -82,8 +61,8 @@ class Sending:
         self._preparation = Preparation(wiring, job, lines)
         self._left = deque(left)
         self._made: deque[Prepared] = deque()
-        self._intending: dict[asyncio.Future[None], list[Prepared]] = {}
-        self._noted: deque[Prepared] = deque()
+        self._intending: dict[asyncio.Future[None], list[Noted]] = {}
+        self._noted: deque[Noted] = deque()
         self._pace = pace
         self._is_noting = False
         self._flights: set[Flight] = set()
@@ -109,7 +88,7 @@ class Sending:
     @property
     def unsent(self) -> list[int]:
         """The lines that are noted as about to be sent, or will be by the last flush, and are not, as it was cut short."""
-        return [prepared.line.number for some in (self._noted, *self._intending.values()) for prepared in some]
+        return [noted.prepared.line.number for some in (self._noted, *self._intending.values()) for noted in some]
 
     async def _close(self) -> None:
         if not self._over.done():
@@ -128,7 +107,7 @@ class Sending:
         if self._timer is not None:
             self._timer.cancel()
         self._pace.forget(self._advance)
-        self._pace.release(len(self._noted))
+        self._give_up(self._noted)
         self._claim.close()
         if self._awaiting.closing:
             await asyncio.gather(*self._awaiting.closing, return_exceptions=True)
@@ -164,9 +143,12 @@ class Sending:
             return False
         if self._noted:
             # Also in an orderly stop: otherwise it would be taken for interrupted.
-            if self._claim.take(self._noted[0].upstream):
-                self._pace.release(1)
-                self._send(self._noted.popleft())
+            noted = self._noted[0]
+            if noted.has_room or self._claim.take(noted.prepared.upstream):
+                self._noted.popleft()
+                if not noted.has_room:
+                    self._pace.release(1)
+                self._send(noted.prepared)
                 return True
         elif self._is_ready() and self._made[0].resends:
             if not self._claim.take(self._made[0].upstream):
@@ -192,8 +174,8 @@ class Sending:
     def _end_one(self, why: Failure) -> bool:
         """Spell a line unsent, if there is one."""
         if self._noted:
-            self._pace.release(1)
-            line = self._noted.popleft().line
+            self._give_up([noted := self._noted.popleft()])
+            line = noted.prepared.line
         elif self._made:
             line = self._made.popleft().line
         elif self._left:
@@ -215,7 +197,10 @@ class Sending:
     # b
     def _intend(self) -> bool:
         """Note the next line, if it is not too early for that."""
-        self._is_noting = self._pace.may_note(self._is_noting, self._advance)
+        if self._pace.ahead:
+            has_room, self._is_noting = False, self._pace.may_note(self._is_noting, self._advance)
+        else:
+            has_room = self._is_noting = self._claim.take(self._made[0].upstream)
         if not self._is_noting:
             return False
         prepared = self._made.popleft()
@@ -223,20 +208,28 @@ class Sending:
         if intent not in self._intending:
             self._intending[intent] = []
             intent.add_done_callback(self._note)
-        self._intending[intent].append(prepared)
+        self._intending[intent].append(Noted(prepared, has_room))
         return True
 
     def _note(self, intent: "asyncio.Future[None]") -> None:
         noted = self._intending.pop(intent)
-        if intent.cancelled():
-            self._pace.release(len(noted))
-            self._left.extendleft([prepared.line for prepared in reversed(noted)])
+        if intent.cancelled() or self._over.done():
+            self._give_up(noted)
+            self._left.extendleft([one.prepared.line for one in reversed(noted)])
             self._advance()
             return
         self._noted.extend(noted)
         self._advance()
         self._pace.adapt(len(self._noted))
         self._advance()
+
+    def _give_up(self, noted: Iterable[Noted]) -> None:
+        """These are not sent after all, or not from here."""
+        for one in noted:
+            if one.has_room:
+                self._claim.leave(one.prepared.upstream)
+            else:
+                self._pace.release(1)
 
     def _send(self, prepared: Prepared) -> None:
         request = self._preparation.fill(prepared)
@@ -282,7 +275,7 @@ class Sending:
         if prepared.resends:
             self._made.appendleft(prepared)
         else:
-            self._noted.appendleft(prepared)
+            self._noted.appendleft(Noted(prepared, has_room=False))
             self._pace.take_back()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._look_again)
@@ -290,6 +283,7 @@ class Sending:
     def _keep_result(self, flight: Flight) -> None:
         if flight.outcome is not None and flight in self._flights:
             line = flight.prepared.line
+            self._pace.saw(self._engine.clock() - flight.started)
             result = self._preparation.judge(flight.prepared, flight.request, flight.outcome, flight.started)
             spelled = self._lines.spell(self._job, line, result, self._preparation.request_id(line))
             self._flusher.add(spelled.series, line.number, spelled.content, spelled.counted)

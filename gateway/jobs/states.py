@@ -6,11 +6,19 @@ from gateway.batch.job import Ending, Job, JobKind, State
 from gateway.config.jobs import RetentionSettings
 from gateway.jobs.delivery import make_task, plan
 from gateway.jobs.ports import Queue, Task, TaskKind, Transaction
+from gateway.messages import Failure, Reason
 
 UNFINISHED = frozenset({State.VALIDATING, State.IN_PROGRESS, State.FINALIZING, State.CANCELLING})
 
 PARTS_STAY = 60.0
 """Seconds that the parts of a final job stay: somebody may still be putting them together a second time."""
+
+
+ENDED = {
+    Ending.CANCELLED: Failure(Reason.JOB_CANCELLED, "the job was cancelled before this was sent"),
+    Ending.EXPIRED: Failure(Reason.JOB_EXPIRED, "the job ran out of time before this was sent"),
+}
+"""What becomes of a line that a job ends before."""
 
 
 def reach(job: Job, state: State, now: float) -> Mapping[State, float]:

@@ -311,3 +311,21 @@ async def test_a_job_can_be_stopped_and_cancelled_while_its_upstream_is_failing(
         ended = await at.ended(job.id)
         assert (ended.state, ended.succeeded, ended.failed) == (State.CANCELLED, 0, 0)
         assert all("job-cancelled" in record for record in await at.records(ended))
+
+
+async def test_no_more_is_noted_than_is_in_flight_before_answers_are_known_to_come_quickly(tmp_path: Path) -> None:
+    """What is noted and not sent would count as interrupted if the process were killed."""
+    upstream = Upstream()
+    upstream.holding = True
+    async with house(tmp_path, upstream, concurrency_per_job=2) as at, running(at):
+        job = await at.submit([line(n, f"/users/{n}", method="POST") for n in range(20)])
+        await upstream.arrived(2)
+        async with at.wiring.records.begin() as tx:
+            assert len(await tx.intents(job.id, 0)) == 2
+        upstream.release(1)
+        await upstream.arrived(3)
+        async with at.wiring.records.begin() as tx:
+            assert len(await tx.intents(job.id, 0)) == 3
+        upstream.let_go()
+        await at.ended(job.id)
+    assert sorted(upstream.targets()) == sorted(f"/users/{n}" for n in range(20))
