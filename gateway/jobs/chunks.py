@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from gateway.batch.job import Chunk, Job, JobKind, Series, State
+from gateway.batch.job import Chunk, Job, JobKind, LineProblem, Series, State
 from gateway.jobs.cutting import window
 from gateway.jobs.flushing import Fenced, Flusher, flushing
 from gateway.jobs.ids import ENTROPY_BYTES, make_id
@@ -19,10 +19,10 @@ from gateway.jobs.keys import file_of, input_of
 from gateway.jobs.kind import Line
 from gateway.jobs.lines import split_chunk
 from gateway.jobs.pace import Pace
-from gateway.jobs.ports import StorageError, Task, TaskKind, Transaction
+from gateway.jobs.ports import NoSuchObject, StorageError, Task, TaskKind, Transaction
 from gateway.jobs.sending import Sending
 from gateway.jobs.share import Share
-from gateway.jobs.states import reach
+from gateway.jobs.states import fail, reach
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Reason
 
@@ -105,7 +105,13 @@ class Chunks:
                     raise Fenced(chunk.job)
                 await self._close(resumed, tx, held)
             return True
-        left = [line for line in await self._read(chunk, job) if line.number not in resumed.done]
+        try:
+            lines = await self._read(chunk, job)
+        except NoSuchObject:  # somebody has been in the folder: it will not come back by itself
+            gone = LineProblem("invalid_request", "The input of this batch is gone.", "file_id")
+            await fail(self._wiring, chunk, (gone,))
+            return True
+        left = [line for line in lines if line.number not in resumed.done]
         async with flushing(self._wiring, chunk) as flusher:
             flusher.ending = job.ending
             done = await self._send(resumed, flusher, left, unsent)

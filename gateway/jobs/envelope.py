@@ -35,7 +35,7 @@ from gateway.jobs.journalled import Journalled
 from gateway.jobs.keys import input_of
 from gateway.jobs.sending import LOOK_AGAIN
 from gateway.jobs.share import Share
-from gateway.jobs.states import ENDED, finish
+from gateway.jobs.states import ENDED, fail
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Reason
 
@@ -88,17 +88,8 @@ class Envelopes:
             return make_plan(self._spoken.decode(Asked(body), engine.rules), engine.routes, engine.rules.limits)
         except Refusal as refusal:
             problems = [LineProblem(one.reason.value, one.detail, one.pointer) for one in refusal.problems]
-            await self._fail(chunk, tuple(problems) or (LineProblem(refusal.reason.value, refusal.detail),))
+            await fail(self._wiring, chunk, tuple(problems) or (LineProblem(refusal.reason.value, refusal.detail),))
             raise Fenced(f"{job.id} has failed") from None
-
-    async def _fail(self, chunk: Chunk, problems: tuple[LineProblem, ...]) -> None:
-        wiring = self._wiring
-        async with wiring.records.begin() as tx:
-            now = wiring.now()
-            job = await tx.holds(chunk.job, chunk.number, chunk.token, now)
-            if job is not None:
-                state = State.CANCELLED if job.state is State.CANCELLING else State.FAILED
-                await finish(tx, wiring.queue, job, state, now, wiring.settings.retention, problems=problems)
 
     async def _wait_for_room(self) -> None:
         """What finds the gateway's memory spent would fail for good: better to begin later."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from gateway.batch.job import Ending, Job, JobKind, State
+from gateway.batch.job import Chunk, Ending, Job, JobKind, LineProblem, State
 from gateway.config.jobs import RetentionSettings
 from gateway.jobs.delivery import make_task, plan
 from gateway.jobs.ports import Queue, Task, TaskKind, Transaction
+from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Reason
 
 UNFINISHED = frozenset({State.VALIDATING, State.IN_PROGRESS, State.FINALIZING, State.CANCELLING})
@@ -56,3 +57,13 @@ async def finish(
         tasks.append(make_task(delivery))
     await queue.put(tx, tasks)
     return ended
+
+
+async def fail(wiring: Wiring, chunk: Chunk, problems: tuple[LineProblem, ...]) -> None:
+    """End the job of a leased chunk for what is wrong with its input; one that is being cancelled is cancelled."""
+    async with wiring.records.begin() as tx:
+        now = wiring.now()
+        job = await tx.holds(chunk.job, chunk.number, chunk.token, now)
+        if job is not None:
+            state = State.CANCELLED if job.state is State.CANCELLING else State.FAILED
+            await finish(tx, wiring.queue, job, state, now, wiring.settings.retention, problems=problems)

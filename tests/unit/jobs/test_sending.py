@@ -281,7 +281,8 @@ async def test_a_chunk_taken_over_is_written_by_the_new_owner_alone(tmp_path: Pa
 async def test_what_an_upstream_was_not_asked_because_it_is_failing_is_sent_later(tmp_path: Path, method: str) -> None:
     """A job has time: an upstream that restarts must not cost it all of its lines."""
     upstream = Upstream()
-    answer, refused = upstream.answer, []
+    answer = upstream.answer
+    refused: list[str] = []
 
     def answer_later(request: Request) -> Outcome:
         if len(refused) < 3:
@@ -329,3 +330,17 @@ async def test_no_more_is_noted_than_is_in_flight_before_answers_are_known_to_co
         upstream.let_go()
         await at.ended(job.id)
     assert sorted(upstream.targets()) == sorted(f"/users/{n}" for n in range(20))
+
+
+async def test_a_job_whose_input_is_gone_fails_and_is_not_tried_for_ever(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with house(tmp_path, upstream) as at:
+        job = await at.submit_checked(EIGHT)
+        await at.wiring.files.remove([f"jobs/{job.id}/input"])
+        async with running(at):
+            ended = await at.ended(job.id)
+    assert (ended.state, [problem.message for problem in ended.problems]) == (
+        State.FAILED,
+        ["The input of this batch is gone."],
+    )
+    assert not upstream.requests

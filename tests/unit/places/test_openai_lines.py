@@ -8,7 +8,7 @@ import pytest
 from gateway.batch.compile import Rules
 from gateway.batch.content import read_content
 from gateway.batch.job import Job, JobKind, Series, State
-from gateway.batch.operation import BytesBody, Operation
+from gateway.batch.operation import BytesBody
 from gateway.batch.results import Result
 from gateway.batch.routes import Route, RouteTable
 from gateway.dialects.openai_errors import BadParameter
@@ -29,7 +29,7 @@ LINE = Line(4, b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","
 
 
 def spell(outcome: Outcome) -> tuple[Series, dict[str, Any], bool | None]:
-    operation = Operation("/4", ENDPOINT, (ENDPOINT,))
+    operation = LINES.read(JOB, LINE)
     content = read_content(outcome if isinstance(outcome, Response) else Response(200, (), b""))
     series, record, counted = LINES.spell(JOB, LINE, Result(operation, "models", outcome, content), "ours")
     return series, json.loads(record), counted
