@@ -18,9 +18,12 @@ from gateway.jsontext import change
 MOST_PROBLEMS = 1000
 """Problems that are told one by one."""
 
-SLICE = 64
+SLICE = 32
 SLICE_BYTES = 256 << 10
 """Lines, and bytes of them, that are checked before others have a turn."""
+
+STEP_ASIDE = 0.002
+"""Seconds for which a batch that is answered live has the event loop to itself between two slices."""
 
 _MOST_IN_MEMORY = 64 << 10
 """Bytes split at one time."""
@@ -127,6 +130,7 @@ class _Reading:
         self.problems = Problems()
         self.cutter = Cutter(job.id, wiring.settings.chunk_lines)
         self._settings = wiring.settings
+        self._live = wiring.engine.runs
         self._checker = wiring.formats[job.kind].checker(job) if job.kind in wiring.formats else None
         self._splitter = Splitter(wiring.settings.line)
         self._lines = 0
@@ -153,7 +157,7 @@ class _Reading:
         self._bytes += line.size
         if self._lines % SLICE == 0 or self._bytes >= SLICE_BYTES:
             self._bytes = 0
-            await asyncio.sleep(0)
+            await asyncio.sleep(STEP_ASIDE if self._live else 0)
 
     def _check(self, line: FileLine, checker: Checker | None) -> None:
         if line.content is None:

@@ -34,7 +34,7 @@ LOOK_AGAIN = 0.1
 GATHERING = 0.001
 """Seconds that an answer waits for others to be looked at together with them."""
 
-AT_ONCE = 32
+AT_ONCE = 8
 """Lines that are made ready one after the other, for the reason that `land` gives."""
 
 
