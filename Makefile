@@ -59,7 +59,7 @@ UNCOMPILED := clients architecture unit/storage unit/callbacks contract/test_rec
 
 .PHONY: test-compiled
 test-compiled: beside-compiled ## the tests of behaviour once more, against the compiled gateway and on uvloop
-	cd .venv-compiled/tree && TEST_LOOP=uvloop ../bin/python -m pytest $(addprefix --ignore=tests/,$(UNCOMPILED))
+	cd .venv-compiled/tree && TEST_LOOP=uvloop ../bin/python -m pytest --timeout-method=thread $(addprefix --ignore=tests/,$(UNCOMPILED))
 
 .PHONY: test-clients
 test-clients: setup setup-clients ## the checks that need Prometheus, nginx and Node; as root, installs Debian's packages when missing

@@ -283,9 +283,10 @@ async def test_being_cancelled_twice_closes_everything(held: HeldSend) -> None:
 
 
 async def test_a_run_ends_only_when_what_it_cancelled_has_closed() -> None:
-    closing, closed = asyncio.Event(), asyncio.Event()
+    sent, closing, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def send(request: Request) -> Outcome:
+        sent.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -293,12 +294,14 @@ async def test_a_run_ends_only_when_what_it_cancelled_has_closed() -> None:
             await closed.wait()
         raise AssertionError
 
-    running = asyncio.create_task(execute(plan(envelope(op("a"), timeout=1)), engine(send), CONTEXT, Budget(PLENTY)))
+    running = asyncio.create_task(execute(plan(envelope(op("a"))), engine(send), CONTEXT, Budget(PLENTY)))
+    await sent.wait()
+    running.cancel()
     await closing.wait()
     await turn()
     assert not running.done()
     closed.set()
-    assert told((await running).results) == [("a", 504, Reason.BATCH_DEADLINE)]
+    assert told((await running).results) == [("a", 499, Reason.CLIENT_GONE)]
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
