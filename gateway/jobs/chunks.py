@@ -84,7 +84,7 @@ class Chunks:
         token = make_id("", now, self._wiring.entropy(ENTROPY_BYTES))
         async with self._wiring.records.begin() as tx:
             chunk = await tx.lease(job_id, number, token, now)
-            job = None if chunk is None else await tx.holds(job_id, number, token, now)
+            job = None if chunk is None else await tx.find_job(job_id)
             if chunk is None or job is None:
                 return None
             if chunk.leases == 1:  # as nearly all are: nothing can be known of it
@@ -100,10 +100,9 @@ class Chunks:
         if job.kind is JobKind.NATIVE:
             await self._envelopes.run(chunk, job)
             async with self._wiring.records.begin() as tx:
-                held = await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now())
-                if held is None:
+                if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is None:
                     raise Fenced(chunk.job)
-                await self._close(resumed, tx, held)
+                await self._close(resumed, tx)
             return True
         try:
             lines = await self._read(chunk, job)
@@ -112,7 +111,7 @@ class Chunks:
             await fail(self._wiring, chunk, (gone,))
             return True
         left = [line for line in lines if line.number not in resumed.done]
-        async with flushing(self._wiring, chunk) as flusher:
+        async with flushing(self._wiring, chunk, job.kind) as flusher:
             flusher.ending = job.ending
             done = await self._send(resumed, flusher, left, unsent)
             if done:
@@ -163,7 +162,7 @@ class Chunks:
                 await tx.drop_intents(chunk.job, chunk.number, unsent)
 
     # d
-    async def _close(self, resumed: _Resumed, tx: Transaction, job: Job) -> None:
+    async def _close(self, resumed: _Resumed, tx: Transaction) -> None:
         """Close the chunk, in the transaction that made the last of its results safe."""
         chunk = resumed.chunk
         if await tx.close_chunk(chunk.job, chunk.number):
@@ -171,11 +170,14 @@ class Chunks:
             if following < resumed.job.chunks:
                 await self._wiring.queue.put(tx, [task_of(chunk.job, following)])
         else:
-            await self._finish(tx, job, self._wiring.now())
+            await self._finish(tx, chunk.job)
 
-    async def _finish(self, tx: Transaction, job: Job, now: float) -> None:
+    async def _finish(self, tx: Transaction, job_id: str) -> None:
+        job = await tx.find_job(job_id)
+        if job is None:  # forgotten meanwhile
+            return
         if job.ending is None:
-            reached = reach(job, State.FINALIZING, now)
+            reached = reach(job, State.FINALIZING, self._wiring.now())
             await tx.change_job(job.id, frozenset({State.IN_PROGRESS}), state=State.FINALIZING, reached=reached)
         await self._wiring.queue.put(tx, [Task(TaskKind.FINALISE, job.id)])
 

@@ -14,7 +14,7 @@ import dataclasses
 
 from gateway.batch.assembly import assemble_one
 from gateway.batch.compile import Rules
-from gateway.batch.job import Chunk, Job, LineProblem, Series, State
+from gateway.batch.job import Chunk, Job, JobKind, LineProblem, Series, State
 from gateway.batch.plan import make_plan
 from gateway.batch.results import Result, summarise
 from gateway.batch.step import Plan
@@ -60,7 +60,7 @@ class Envelopes:
             return
         plan = await self._plan(chunk, job)
         await self._wait_for_room()
-        async with flushing(self._wiring, chunk) as flusher:
+        async with flushing(self._wiring, chunk, JobKind.NATIVE) as flusher:
             flusher.ending = job.ending
             try:
                 ended, budget = await self._execute(chunk, job, plan, past, flusher)

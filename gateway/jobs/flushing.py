@@ -1,6 +1,6 @@
 """Making results safe: put the part, then one transaction that also says whether the chunk is still ours.
 
-    async with flushing(wiring, chunk) as flusher:
+    async with flushing(wiring, chunk, job.kind) as flusher:
         flusher.add(Series.RESULTS, line, record, True)
 
   a  what is added is held until there are `flush.results` of it, `flush.size` bytes, or `flush.interval` is over
@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from gateway.batch.job import Chunk, Ending, Job, JobKind, Part, Series
+from gateway.batch.job import Chunk, Ending, JobKind, Part, Series
 from gateway.execution.budget import Budget
 from gateway.jobs.keys import part_of
 from gateway.jobs.ports import StorageError, Transaction
@@ -33,7 +33,7 @@ PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before a flush that failed is tried again. Sending it all once more would cost the upstreams more."""
 
 
-Last = Callable[[Transaction, Job], Awaitable[None]]
+Last = Callable[[Transaction], Awaitable[None]]
 
 
 class Fenced(Exception):
@@ -54,16 +54,17 @@ class Flusher:
 
     `ending` is the job's, as last read. `unflushed` counts the bytes that are not safe yet, those being flushed included.
     `listener` is called, if it is set, after each flush and when `ending` is news. `last` is what the transaction of the last
-    flush does beside, if it is set; it is given the job.
+    flush does beside, if it is set.
     """
 
-    def __init__(self, wiring: Wiring, chunk: Chunk) -> None:
+    def __init__(self, wiring: Wiring, chunk: Chunk, kind: JobKind) -> None:
         self.ending: Ending | None = None
         self.unflushed = 0
         self.listener: Callable[[], None] | None = None
         self.last: Last | None = None
         self._wiring = wiring
         self._chunk = chunk
+        self._kind = kind
         self._held: dict[Series, list[_Held]] = {}
         self._count = 0
         self._size = 0
@@ -128,7 +129,7 @@ class Flusher:
             waiting, self._waiting = self._waiting, []
             began = self._wiring.engine.clock()
             try:
-                kind = await self._commit(await self._put(held), held, intents, last)
+                await self._commit(await self._put(held), held, intents, last)
             except BaseException:
                 self._hold_again(held)
                 self._intents = intents + self._intents
@@ -136,15 +137,15 @@ class Flusher:
                 raise
             self._release(held)
             self._is_over = last is not None
-            self._report(kind, held, self._wiring.engine.clock() - began)
+            self._report(held, self._wiring.engine.clock() - began)
         self._tell(waiting)
 
-    def _report(self, kind: JobKind, held: dict[Series, list[_Held]], seconds: float) -> None:
+    def _report(self, held: dict[Series, list[_Held]], seconds: float) -> None:
         if held:
             counted = [one.counted for some in held.values() for one in some]
             # What a native batch does not count are notes in its journal, and no lines.
-            unsent = 0 if kind is JobKind.NATIVE else counted.count(None)
-            self._wiring.report(Flushed(kind, counted.count(True), counted.count(False), unsent, seconds))
+            unsent = 0 if self._kind is JobKind.NATIVE else counted.count(None)
+            self._wiring.report(Flushed(self._kind, counted.count(True), counted.count(False), unsent, seconds))
 
     async def _flush_intents(self) -> None:
         """Commit the intents alone, unless what they mean stands in a journal that is not safe yet."""
@@ -194,11 +195,11 @@ class Flusher:
         held: dict[Series, list[_Held]],
         intents: list[int],
         last: Last | None,
-    ) -> JobKind:
+    ) -> None:
         chunk = self._chunk
         async with self._wiring.records.begin() as tx:
-            job = await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now())
-            if job is None:
+            found = await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now())
+            if found is None:
                 raise Fenced(f"{chunk.job}/{chunk.number} is another's")
             for part in parts:
                 counted = [one.counted for one in held[part.series]]
@@ -206,9 +207,8 @@ class Flusher:
             if intents:
                 await tx.add_intents(chunk.job, chunk.number, intents)
             if last is not None:
-                await last(tx, job)
-        self.ending = job.ending
-        return job.kind
+                await last(tx)
+        self.ending = found.ending
 
     def _hold_again(self, held: dict[Series, list[_Held]]) -> None:
         for series, records in held.items():
@@ -276,9 +276,9 @@ class Flusher:
 
 
 @asynccontextmanager
-async def flushing(wiring: Wiring, chunk: Chunk) -> AsyncIterator[Flusher]:
+async def flushing(wiring: Wiring, chunk: Chunk, kind: JobKind) -> AsyncIterator[Flusher]:
     """A Flusher at work. When it fails, the block is cancelled, and what it failed with comes out."""
-    flusher = Flusher(wiring, chunk)
+    flusher = Flusher(wiring, chunk, kind)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(flusher.keep())

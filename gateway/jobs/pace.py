@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-FEWEST_AHEAD, MOST_AHEAD = 8, 128
+FEWEST_AHEAD, MOST_AHEAD = 8, 256
 """Lines of a job noted as about to be sent that have no room yet. If the process were killed now they would count as
 interrupted although they were not sent, so there are none where answers take longer than QUICK. Otherwise there are twice as
 many when a commit finds none left, half when most are."""

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from gateway.batch.job import Chunk, Delivery, Job, JobKind, Part, Series, State, StoredFile
+from gateway.batch.job import Chunk, Delivery, Ending, Job, JobKind, Part, Series, State, StoredFile
 
 
 class StorageError(Exception):
@@ -134,8 +134,8 @@ class Transaction(Protocol):
     async def lease(self, job_id: str, number: int, token: str, now: float) -> Chunk | None:
         """The chunk, from now on this token's and no other's, one attempt more; None if it is closed or not there."""
 
-    async def holds(self, job_id: str, number: int, token: str, now: float) -> Job | None:
-        """The job of a chunk that is still this token's, counts left out, or None. It also shows that somebody works on it."""
+    async def holds(self, job_id: str, number: int, token: str, now: float) -> "Held | None":
+        """What became of the job of a chunk that is still this token's, or None. It also shows that somebody works on it."""
 
     async def add_part(self, part: Part, succeeded: int, failed: int) -> None:
         """Add a part and count its lines; the chunk gets on, so its `attempts` are 0. `holds` comes first, in the same
@@ -183,6 +183,12 @@ class Transaction(Protocol):
 
     async def tally(self, now: float) -> "Backlog":
         """What waits, for the metrics."""
+
+
+class Held(NamedTuple):
+    """The job of a chunk that is held: whether it is to end, and how."""
+
+    ending: Ending | None
 
 
 class Backlog(NamedTuple):

@@ -63,7 +63,8 @@ async def fail(wiring: Wiring, chunk: Chunk, problems: tuple[LineProblem, ...]) 
     """End the job of a leased chunk for what is wrong with its input; one that is being cancelled is cancelled."""
     async with wiring.records.begin() as tx:
         now = wiring.now()
-        job = await tx.holds(chunk.job, chunk.number, chunk.token, now)
+        held = await tx.holds(chunk.job, chunk.number, chunk.token, now)
+        job = None if held is None else await tx.find_job(chunk.job)
         if job is not None:
             state = State.CANCELLED if job.state is State.CANCELLING else State.FAILED
             await finish(tx, wiring.queue, job, state, now, wiring.settings.retention, problems=problems)

@@ -1,15 +1,19 @@
-"""The statements of every chunk, flush and close, made once: to make one costs as much as to execute it.
+"""The statements of every chunk, flush and question about a job, made once: to make one costs as much as to execute it.
 
 Each stands beside the names of its parameters, which begin with `p_`.
 """
 
 from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 
+from gateway.storage.statements import COUNTED
 from gateway.storage.tables import chunks, intents, jobs, parts
 
 _JOB: BindParameter[str] = bindparam("p_job")
 _NUMBER: BindParameter[int] = bindparam("p_number")
 _CHUNK = (chunks.c.job == _JOB, chunks.c.number == _NUMBER)
+
+FIND_JOB = select(*COUNTED).where(jobs.c.id == _JOB)
+"""A job with its counts. p_job."""
 
 LEASE = (
     update(chunks)
@@ -22,11 +26,11 @@ LEASE = (
 """Give an open chunk to a token. p_job, p_number, p_token, p_now."""
 
 HELD = (
-    select(jobs, chunks.c.touched_at)
+    select(jobs.c.ending, chunks.c.touched_at)
     .join(chunks)
     .where(jobs.c.id == _JOB, chunks.c.number == _NUMBER, chunks.c.token == bindparam("p_token"), ~chunks.c.closed)
 )
-"""The job of a chunk that is the token's, and when the chunk was touched. p_job, p_number, p_token."""
+"""How the job is to end of a chunk that is the token's, and when the chunk was touched. p_job, p_number, p_token."""
 
 TOUCH = update(chunks).where(*_CHUNK).values(touched_at=bindparam("p_now"))
 """Note that somebody works on a chunk. p_job, p_number, p_now."""

@@ -1,17 +1,25 @@
-"""Connections of aiosqlite that go to their thread once for a statement.
+"""Connections of aiosqlite that go to their thread as seldom as they can.
 
-aiosqlite goes there four times: for a cursor, to execute, for the rows, to close it. Each time is a queue, two switches of
-threads and a turn of the event loop, which was measured to be most of what a small transaction costs.
+aiosqlite goes there four times for a statement: for a cursor, to execute, for the rows, to close it. Each time is a queue, two
+switches of threads and a turn of the event loop, which was measured to be most of what a small transaction costs. Here it is
+once, and what has no rows to tell goes along with what comes next: the begin, and what is written.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
+
+Work = Callable[[sqlite3.Connection], None]
+
+# How statements begin that may be put off, and what is in those that have rows to tell none the less.
+_SILENT = ("INSERT", "UPDATE", "DELETE")
+_ROWS = "RETURNING"
 
 
 class OneHopCursor:
@@ -31,12 +39,18 @@ class OneHopCursor:
 
     async def execute(self, statement: str, parameters: Any = ()) -> "OneHopCursor":
         """Execute it and take all of its rows."""
-        await self._connection.do(partial(self._run, "execute", statement, parameters))
-        return self
+        return await self._do("execute", statement, parameters)
 
     async def executemany(self, statement: str, parameters: Sequence[Any]) -> "OneHopCursor":
         """Execute it for each of the parameters."""
-        await self._connection.do(partial(self._run, "executemany", statement, parameters))
+        return await self._do("executemany", statement, parameters)
+
+    async def _do(self, how: str, statement: str, parameters: Any) -> "OneHopCursor":
+        run = partial(self._run, how, statement, parameters)
+        if statement.startswith(_SILENT) and _ROWS not in statement:
+            self._connection.put_off(run)
+        else:
+            await self._connection.do(run)
         return self
 
     def _run(self, how: str, statement: str, parameters: Any, connection: sqlite3.Connection) -> None:
@@ -61,17 +75,50 @@ class OneHopCursor:
 class OneHopConnection(aiosqlite.Connection):
     """A connection with such cursors."""
 
+    def __init__(self, connector: Callable[[], sqlite3.Connection], iter_chunk_size: int) -> None:
+        super().__init__(connector, iter_chunk_size)
+        self._put_off: list[Work] = []
+
     def cursor(self) -> Any:
         """A cursor. aiosqlite gives one that has to be awaited; SQLAlchemy enters it."""
         return OneHopCursor(self)
 
-    def do(self, work: Callable[[sqlite3.Connection], None]) -> Awaitable[None]:
+    def put_off(self, work: Work) -> None:
+        """Have `work` done together with what is done next. What it raises comes out there, and the rest is not done."""
+        self._put_off.append(work)
+
+    def do(self, work: Work) -> Awaitable[None]:
         """Have `work` done by the connection's thread, after what it has been given before."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._running or self._connection is None:
             raise ValueError("Connection closed")
-        self._tx.put_nowait((done, partial(work, self._connection)))
+        works, self._put_off = (*self._put_off, work), []
+        self._tx.put_nowait((done, partial(_do_all, works, self._connection)))
         return done
+
+    async def commit(self) -> None:
+        """Keep what was done; if that fails, or what was put off, drop it: SQLAlchemy asks for no rollback then."""
+        works, self._put_off = (*self._put_off, sqlite3.Connection.commit), []
+        await self.do(partial(_do_all_or_drop, works))
+
+    async def rollback(self) -> None:
+        """Drop what was done, and what was put off."""
+        self._put_off.clear()
+        await self.do(sqlite3.Connection.rollback)
+
+
+def _do_all(works: Sequence[Work], connection: sqlite3.Connection) -> None:
+    for work in works:
+        work(connection)
+
+
+def _do_all_or_drop(works: Sequence[Work], connection: sqlite3.Connection) -> None:
+    try:
+        _do_all(works, connection)
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.rollback()
+        raise
 
 
 def connect(path: Path) -> OneHopConnection:

@@ -10,8 +10,8 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import Executable
 
-from gateway.batch.job import Chunk, Delivery, Job, JobKind, Part, Series, State, StoredFile
-from gateway.jobs.ports import Backlog, Page, StorageError, Usage
+from gateway.batch.job import Chunk, Delivery, Ending, Job, JobKind, Part, Series, State, StoredFile
+from gateway.jobs.ports import Backlog, Held, Page, StorageError, Usage
 from gateway.jsontext import dump, load
 from gateway.storage import hot, rows, statements, tables
 from gateway.storage.failing import explain_records
@@ -33,16 +33,17 @@ class SqlRecords:
         # Who waits in the engine's pool gives up after a time.
         self._turns = asyncio.Semaphore(abreast)
         self._endings: set[asyncio.Task[None]] = set()
+        # To take one from the engine's pool and give it back costs as much as a statement.
+        self._idle: list[AsyncConnection] = []
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator["SqlTransaction"]:
         """As in the port."""
         await self._turns.acquire()
-        connection = self._engine.connect()
+        connection = self._idle.pop() if self._idle else self._engine.connect()
         try:
             with explain_records():
-                await _wholly(connection.start())
-                await _wholly(connection.begin())
+                await _wholly(_begin(connection))
             tx = SqlTransaction(connection)
             yield tx
         except BaseException:
@@ -53,6 +54,8 @@ class SqlRecords:
     async def close(self) -> None:
         """Give the database back. No transaction is open any more."""
         await asyncio.gather(*self._endings, return_exceptions=True)
+        for connection in self._idle:
+            await connection.close()
         await self._engine.dispose()
 
     async def _finish(self, ending: Coroutine[None, None, None]) -> None:
@@ -66,8 +69,11 @@ class SqlRecords:
         try:
             with explain_records():
                 await connection.commit()
-        finally:
+        except BaseException:
             await self._drop(connection)
+            raise
+        self._idle.append(connection)
+        self._turns.release()
         tx.announce()
 
     async def _drop(self, connection: AsyncConnection) -> None:
@@ -77,6 +83,12 @@ class SqlRecords:
                 await connection.close()
         finally:
             self._turns.release()
+
+
+async def _begin(connection: AsyncConnection) -> None:
+    if connection.sync_connection is None:
+        await connection.start()
+    await connection.begin()
 
 
 async def _wholly(doing: Awaitable[T]) -> T:
@@ -158,7 +170,8 @@ class SqlTransaction:
         await self._run(insert(tables.jobs), [rows.row_of_job(job)])
 
     async def find_job(self, job_id: str, tenant: str | None = None, kind: JobKind | None = None) -> Job | None:
-        return await self._one(statements.find_job(job_id, tenant, kind), rows.read_job)
+        job = await self._one(hot.FIND_JOB, rows.read_job, {"p_job": job_id})
+        return job if job is not None and tenant in {None, job.tenant} and kind in {None, job.kind} else None
 
     async def list_jobs(
         self, page: Page, tenant: str | None = None, kind: JobKind | None = None, states: frozenset[State] | None = None
@@ -188,14 +201,15 @@ class SqlTransaction:
         values = {"p_job": job_id, "p_number": number, "p_token": token, "p_now": now}
         return await self._one(hot.LEASE, rows.read_chunk, values)
 
-    async def holds(self, job_id: str, number: int, token: str, now: float) -> Job | None:
+    async def holds(self, job_id: str, number: int, token: str, now: float) -> Held | None:
         values = {"p_job": job_id, "p_number": number, "p_token": token}
-        row = (await self._run(hot.HELD, values)).mappings().one_or_none()
+        row = (await self._run(hot.HELD, values)).one_or_none()
         if row is None:
             return None
-        if abs(now - row["touched_at"]) >= _FRESH:
+        ending, touched_at = row
+        if abs(now - touched_at) >= _FRESH:
             await self._run(hot.TOUCH, {"p_job": job_id, "p_number": number, "p_now": now})
-        return rows.read_job(row)
+        return Held(None if ending is None else Ending(ending))
 
     async def add_part(self, part: Part, succeeded: int, failed: int) -> None:
         chunk = {"p_job": part.job, "p_number": part.chunk}

@@ -3,7 +3,7 @@
 import sqlite3
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -13,6 +13,9 @@ from gateway.storage.one_hop import OneHopConnection, connect
 
 ABREAST = 1
 """Transactions at one time: SQLite has one writer anyway."""
+
+_BEGIN = "BEGIN IMMEDIATE"
+"""A transaction that began as a reader could fail as a writer, however long it waited."""
 
 _PRAGMAS = (
     "PRAGMA busy_timeout=10000",
@@ -28,9 +31,19 @@ _PRAGMAS = (
 def make_engine(path: Path) -> AsyncEngine:
     """The database as everybody uses it, by `ABREAST` connections."""
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}", pool_size=ABREAST, max_overflow=0, async_creator=partial(connect_to, path)
+        f"sqlite+aiosqlite:///{path}",
+        pool_size=ABREAST,
+        max_overflow=0,
+        async_creator=partial(connect_to, path),
+        # Every transaction is committed or rolled back before.
+        pool_reset_on_return=None,
     )
     _prepare(engine.sync_engine, (*_PRAGMAS, "PRAGMA foreign_keys=ON"))
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        cast(OneHopConnection, connection.connection.driver_connection).put_off(_begin)
+
     return engine
 
 
@@ -45,6 +58,11 @@ def make_migrating_engine(path: Path) -> Engine:
     """The database as migrations use it: a table that is made anew must not take the rows that refer to it along."""
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     _prepare(engine, (*_PRAGMAS, "PRAGMA foreign_keys=OFF"))
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(_BEGIN)
+
     return engine
 
 
@@ -72,7 +90,6 @@ def _prepare(engine: Engine, pragmas: tuple[str, ...]) -> None:
             cursor.execute(pragma)
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A transaction that began as a reader could fail as a writer, however long it waited.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+def _begin(connection: sqlite3.Connection) -> None:
+    connection.execute(_BEGIN)

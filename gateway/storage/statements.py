@@ -28,11 +28,12 @@ def _sum_over_chunks(column: ColumnElement[int]) -> ScalarSelect[int]:
     return select(func.coalesce(func.sum(column), 0)).where(chunks.c.job == jobs.c.id).correlate(jobs).scalar_subquery()
 
 
-_COUNTED = (
+COUNTED = (
     *jobs.c,
     _sum_over_chunks(chunks.c.succeeded).label("succeeded"),
     _sum_over_chunks(chunks.c.failed).label("failed"),
 )
+"""A job with its counts."""
 
 
 def _turn(statement: Select[Any], ordinal: ColumnElement[str], page: Page, after: str | None) -> Select[Any]:
@@ -70,25 +71,16 @@ def usage(tenant: str) -> Select[Any]:
 # ---- jobs ----
 
 
-def find_job(job_id: str, tenant: str | None, kind: JobKind | None) -> Select[Any]:
-    """A job with its counts."""
-    return _whose(select(*_COUNTED).where(jobs.c.id == job_id), tenant, kind)
-
-
 def list_jobs(page: Page, tenant: str | None, kind: JobKind | None, states: frozenset[State] | None) -> Select[Any]:
     """A page of jobs with their counts."""
-    found = _whose(select(*_COUNTED), tenant, kind)
-    if states is not None:
-        found = found.where(jobs.c.state.in_(sorted(states)))
-    return _turn(found, jobs.c.ordinal, page, None if page.after is None else find_ordinal(page.after))
-
-
-def _whose(found: Select[Any], tenant: str | None, kind: JobKind | None) -> Select[Any]:
+    found = select(*COUNTED)
     if tenant is not None:
         found = found.where(jobs.c.tenant == tenant)
     if kind is not None:
         found = found.where(jobs.c.kind == kind.value)
-    return found
+    if states is not None:
+        found = found.where(jobs.c.state.in_(sorted(states)))
+    return _turn(found, jobs.c.ordinal, page, None if page.after is None else find_ordinal(page.after))
 
 
 def change_job(job_id: str, among: frozenset[State], changes: Mapping[str, object]) -> Update:
@@ -111,7 +103,7 @@ def jobs_using(file_id: str) -> Select[Any]:
 def jobs_to_forget(now: float, most: int) -> Select[Any]:
     """Final jobs kept long enough."""
     return (
-        select(*_COUNTED)
+        select(*COUNTED)
         .where(jobs.c.keep_until <= now, jobs.c.state.in_(_FINAL))
         .order_by(jobs.c.keep_until, jobs.c.id)
         .limit(most)

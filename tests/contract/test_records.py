@@ -22,7 +22,7 @@ from gateway.batch.job import (
     State,
     StoredFile,
 )
-from gateway.jobs.ports import Backlog, Page, Records, StorageError, Usage
+from gateway.jobs.ports import Backlog, Held, Page, Records, StorageError, Usage
 from gateway.jsontext import change
 from gateway.storage.opening import open_storage
 
@@ -299,7 +299,7 @@ async def test_the_latest_lease_alone_holds_a_chunk(records: Records) -> None:
     (latest,) = [chunk.token for chunk in leased if chunk and chunk.attempts == 3]
     async with records.begin() as tx:
         held = {token: await tx.holds(job.id, 1, token, 6.0) for token in "abc"}
-    assert held == {token: job if token == latest else None for token in "abc"}
+    assert held == {token: Held(None) if token == latest else None for token in "abc"}
 
 
 async def test_a_fenced_worker_adds_nothing(records: Records) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.batch.job import Chunk, Ending, Part, Series, State
+from gateway.batch.job import Chunk, Ending, JobKind, Part, Series, State
 from gateway.jobs import flushing as module
 from gateway.jobs.flushing import Fenced, Flusher, flushing
 from gateway.jobs.ports import Files, Queue, Records, StorageError
@@ -28,7 +28,7 @@ async def parts(at: House, chunk: Chunk) -> list[Part]:
 
 async def add_and_wait(at: House, chunk: Chunk, record: bytes) -> None:
     """Work on a chunk until something goes wrong."""
-    async with flushing(at.wiring, chunk) as flusher, asyncio.timeout(PATIENCE):
+    async with flushing(at.wiring, chunk, JobKind.OPENAI) as flusher, asyncio.timeout(PATIENCE):
         flusher.add(Series.RESULTS, 0, record, True)
         assert at.wiring.engine.budget.held == len(record)
         await asyncio.Event().wait()
@@ -37,7 +37,7 @@ async def add_and_wait(at: House, chunk: Chunk, record: bytes) -> None:
 async def test_what_is_added_is_safe_after_the_block_and_counted(tmp_path: Path) -> None:
     async with house(tmp_path, Upstream(), flush={"interval": "1h"}) as at:
         chunk = await leased(at)
-        async with flushing(at.wiring, chunk) as flusher:
+        async with flushing(at.wiring, chunk, JobKind.OPENAI) as flusher:
             flusher.add(Series.RESULTS, 2, b"two\n", True)
             flusher.add(Series.RESULTS, 0, b"zero\n", False)
             flusher.add(Series.ERRORS, 1, b"one\n", None)
@@ -58,7 +58,7 @@ async def test_a_flush_comes_with_so_many_results_or_bytes_or_after_a_while(tmp_
     async with house(tmp_path, Upstream(), flush={"results": 1000, "size": "1MiB", "interval": "1h", **limit}) as at:
         chunk = await leased(at)
         flushed = asyncio.Event()
-        async with flushing(at.wiring, chunk) as flusher, asyncio.timeout(PATIENCE):
+        async with flushing(at.wiring, chunk, JobKind.OPENAI) as flusher, asyncio.timeout(PATIENCE):
             flusher.listener = flushed.set
             flusher.add(Series.RESULTS, 0, b"12345", True)
             flusher.add(Series.RESULTS, 1, b"12345", True)
@@ -70,7 +70,7 @@ async def test_a_flush_comes_with_so_many_results_or_bytes_or_after_a_while(tmp_
 async def test_intents_are_committed_before_their_future_is_done_and_share_a_commit(tmp_path: Path) -> None:
     async with house(tmp_path, Upstream()) as at:
         chunk = await leased(at)
-        async with flushing(at.wiring, chunk) as flusher, asyncio.timeout(PATIENCE):
+        async with flushing(at.wiring, chunk, JobKind.OPENAI) as flusher, asyncio.timeout(PATIENCE):
             first, second = flusher.intend([3]), flusher.intend([4, 5])
             assert first is second
             await first
@@ -91,7 +91,7 @@ async def test_who_lost_the_chunk_writes_nothing_and_is_told(tmp_path: Path) -> 
 async def test_a_job_that_is_to_end_is_seen_without_any_flush(tmp_path: Path) -> None:
     async with house(tmp_path, Upstream()) as at:
         chunk = await leased(at)
-        async with flushing(at.wiring, chunk) as flusher, asyncio.timeout(PATIENCE):
+        async with flushing(at.wiring, chunk, JobKind.OPENAI) as flusher, asyncio.timeout(PATIENCE):
             seen = asyncio.Event()
             async with at.wiring.records.begin() as tx:
                 await tx.change_job(chunk.job, frozenset({State.IN_PROGRESS}), ending=Ending.EXPIRED)
@@ -126,7 +126,7 @@ async def test_a_store_that_is_full_for_a_while_loses_nothing(tmp_path: Path, mo
     async with house(tmp_path, Upstream(), wrap=wrap, flush={"interval": "1ms"}) as at:
         chunk = await leased(at)
         flushed = asyncio.Event()
-        async with flushing(at.wiring, chunk) as flusher, asyncio.timeout(PATIENCE):
+        async with flushing(at.wiring, chunk, JobKind.OPENAI) as flusher, asyncio.timeout(PATIENCE):
             flusher.listener = flushed.set
             flusher.add(Series.RESULTS, 0, b"a", True)
             await flushed.wait()
@@ -150,7 +150,7 @@ async def test_a_store_that_stays_full_is_told_and_the_budget_is_given_back(
 
 async def test_intents_that_were_not_committed_are_given_up(tmp_path: Path) -> None:
     async with house(tmp_path, Upstream()) as at:
-        flusher = Flusher(at.wiring, await leased(at))
+        flusher = Flusher(at.wiring, await leased(at), JobKind.OPENAI)
         intent = flusher.intend([1])
         flusher.close()
         assert intent.cancelled()
@@ -159,7 +159,7 @@ async def test_intents_that_were_not_committed_are_given_up(tmp_path: Path) -> N
 async def test_an_intent_is_not_committed_before_the_journal_that_says_what_it_means(tmp_path: Path) -> None:
     async with house(tmp_path, Upstream(), flush={"interval": "1h"}) as at:
         chunk = await leased(at)
-        async with flushing(at.wiring, chunk) as flusher, asyncio.timeout(PATIENCE):
+        async with flushing(at.wiring, chunk, JobKind.OPENAI) as flusher, asyncio.timeout(PATIENCE):
             flusher.add(Series.JOURNAL, 1, b"intent", None)
             await flusher.intend([1])
             assert [part.series for part in await parts(at, chunk)] == [Series.JOURNAL]
