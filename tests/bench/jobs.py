@@ -143,7 +143,7 @@ def measure_job(server: Server, lines: int) -> float:
         batch = ask(server, "GET", f"/v1/batches/{batch['id']}")
     began = time.perf_counter()
     while batch["status"] == "in_progress":
-        time.sleep(0.1)
+        time.sleep(0.25)
         batch = ask(server, "GET", f"/v1/batches/{batch['id']}")
     took = time.perf_counter() - began
     while batch["status"] == "finalizing":
@@ -160,7 +160,7 @@ def measure_p99(server: Server, lines: int, seconds: float) -> tuple[float, floa
     least = check(server.port, point)
     alone = uvloop.run(send_for(server.port, point, seconds, least))
     running_jobs = [_submit(server, lines) for _ in range(2)]
-    while all(ask(server, "GET", f"/v1/batches/{job['id']}")["status"] == "validating" for job in running_jobs):
+    while any(ask(server, "GET", f"/v1/batches/{job['id']}")["status"] == "validating" for job in running_jobs):
         time.sleep(0.02)
     beside = uvloop.run(send_for(server.port, point, seconds, least))
     for job in running_jobs:
