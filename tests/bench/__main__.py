@@ -1,6 +1,6 @@
 """Figures of the gateway, as ratios to its peers within one run.
 
-    make bench                                   everything but --in-flight, about two minutes
+    make bench                                   everything but --in-flight, about four minutes
     make bench BENCH="--rounds 9 --seconds 2"    for figures to quote
     make bench BENCH="--in-flight 10000"         only that: 10,000 operations in flight at once
 
@@ -22,6 +22,7 @@ from pathlib import Path
 from tests.bench.comparison import compare
 from tests.bench.dialects import measure_dialects
 from tests.bench.in_flight import flood
+from tests.bench.jobs import LINES, measure_jobs
 from tests.bench.load import Generator, Incomplete
 from tests.bench.parts import measure_parts, measure_references
 from tests.bench.peers import PEERS, Server, find_program, gateway
@@ -32,6 +33,7 @@ from tests.bench.tables import (
     show_comparison,
     show_dialects,
     show_flood,
+    show_jobs,
     show_memory,
     show_parts,
     show_references,
@@ -48,6 +50,9 @@ def main() -> int:
     try:
         if options.in_flight:
             return tell_flood(options.in_flight)
+        if options.jobs:
+            tell_jobs(options.lines, options.rounds, options.seconds)
+            return 0
         tell_parts(options.seconds / 10)
         with ExitStack() as stack:
             servers = start_servers(stack, options.peers)
@@ -56,6 +61,7 @@ def main() -> int:
                 "Streamed answers, CPU of the gateway, times what the plain answer takes",
                 show_streaming(measure_streaming(servers[0], options.rounds)),
             )
+        tell_jobs(options.lines, options.rounds, options.seconds)
     except (CannotStart, Incomplete) as error:
         print(error, file=sys.stderr)
         return 1
@@ -73,6 +79,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="whom to compare with (default: all)")
     add("--load", choices=("auto", "wrk", "streams"), default="auto", help="what sends the batches (default: wrk if installed)")
     add("--in-flight", type=int, default=0, metavar="N", help="have N operations in flight at once, and stop")
+    add("--jobs", action="store_true", help="measure jobs, and stop")
+    add("--lines", type=int, default=LINES, metavar="N", help=f"lines of a job (default {LINES})")
     return parser.parse_args()
 
 
@@ -131,6 +139,14 @@ def tell_comparison(servers: Sequence[Server], rounds: int, generator: Generator
         show_comparison(servers, [LATENCY], single, lambda run: run.p50),
     )
     tell("Memory, MiB: VmRSS after the start, VmHWM after all of the above", show_memory(servers, idle, peak))
+
+
+def tell_jobs(lines: int, rounds: int, seconds: float) -> None:
+    """Batches that run later."""
+    tell(
+        f"Jobs: median of {rounds} rounds, beside live batches for {3 * seconds:g} s",
+        show_jobs(measure_jobs(lines, rounds, 3 * seconds)),
+    )
 
 
 def tell_flood(operations: int) -> int:

@@ -1,7 +1,4 @@
-"""What jobs cost: validating, running beside nothing and beside live batches, and taking in a large file.
-
-python -m tests.bench.jobs [LINES]
-"""
+"""What jobs cost: taking in a large file, validating, running alone, and running beside live batches."""
 
 import http.client
 import json
@@ -25,69 +22,49 @@ LINES = 50_000
 UPLOAD = 200 << 20
 BOUNDARY = "bench-jobs"
 PATIENCE = 120
-SECONDS = 3.0
-"""How long live batches are sent."""
 
 ENDPOINT = "/small"
 LIVE = 50
 """Operations of a live batch."""
 
 
+class Cost(NamedTuple):
+    """Seconds, and MiB over what the gateway has when idle."""
+
+    seconds: float
+    memory: float
+
+
 class JobFigures(NamedTuple):
-    """`validate` is seconds, `*_memory` MiB over idle, `job_rate` and `live_rate` sub-requests per second, the rest ratios."""
+    """`size` is bytes; rates are sub-requests per second and p99s seconds, one for each round."""
 
     lines: int
-    validate: float
-    validate_memory: float
-    job_rate: float
-    live_rate: float
-    upload: float
-    upload_memory: float
-    p99_alone: float
-    p99_beside: float
-
-    @property
-    def share_of_live(self) -> float:
-        """How fast a job alone is, to the live path."""
-        return self.job_rate / self.live_rate
-
-    @property
-    def slowdown(self) -> float:
-        """The p99 of live batches beside a job, to that without."""
-        return self.p99_beside / self.p99_alone
+    size: int
+    upload: Cost
+    validation: Cost
+    job_rates: list[float]
+    live_rates: list[float]
+    p99_beside: list[float]
+    p99_alone: list[float]
 
 
-def main() -> None:
-    """Measure and print."""
-    print(*show_jobs(measure_jobs(int(sys.argv[1]) if len(sys.argv) > 1 else LINES)), sep="\n")
-
-
-def show_jobs(figures: JobFigures) -> Iterator[str]:
-    """One line per figure."""
-    yield f"  {figures.lines} lines validated in {figures.validate:.1f} s, {figures.validate_memory:.0f} MiB over idle"
-    rate = f"{figures.job_rate:.0f} sub-requests/s, {figures.share_of_live:.2f} of the live path's {figures.live_rate:.0f}"
-    yield f"  a job alone: {rate}"
-    yield f"  an upload of {UPLOAD >> 20} MiB took {figures.upload:.1f} s, {figures.upload_memory:.0f} MiB over idle"
-    beside = f"{figures.p99_beside * 1e3:.1f} ms, {figures.slowdown:.2f} of the {figures.p99_alone * 1e3:.1f} ms without"
-    yield f"  p99 of a live batch of {LIVE} beside a job: {beside}"
-
-
-def measure_jobs(lines: int, upload: int = UPLOAD, seconds: float = SECONDS) -> JobFigures:
-    """All figures; each of the first three with a gateway of its own, because memory is the most there ever was."""
+def measure_jobs(lines: int, rounds: int, seconds: float, size: int = UPLOAD) -> JobFigures:
+    """All figures. Uploading and validating have a gateway of their own each, because memory is the most there ever was."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         (upstream,) = free_ports(1)
         with running([sys.executable, "-m", "tests.bench.upstream", str(upstream)], upstream, BESIDE):
             with gateway_with_jobs(folder / "upload", upstream) as server:
-                took, uploaded = measure_upload(server, upload)
+                uploaded = measure_upload(server, size)
             with gateway_with_jobs(folder / "validate", upstream) as server:
-                validate, validated = measure_validation(server, lines)
+                validated = measure_validation(server, lines)
             with gateway_with_jobs(folder / "rate", upstream) as server:
-                live = make_point(f"POST batch of {LIVE}", LIVE, 4, lambda pick: _live_batch(pick.randint(1, 99999)))
-                live_rate = measure_live(server, live, seconds)
-                job_rate = measure_job(server, lines)
-                alone, beside = measure_p99(server, lines, seconds)
-    return JobFigures(lines, validate, validated, job_rate, live_rate, took, uploaded, alone, beside)
+                many = make_point(f"POST batch of {LIVE}", LIVE, 4, lambda pick: _live_batch(pick.randint(1, 99999)))
+                rates = [(measure_job(server, lines), measure_live(server, many, seconds)) for _ in range(rounds)]
+                p99s = [measure_p99(server, lines, seconds) for _ in range(rounds)]
+    job_rates, live_rates = (list(some) for some in zip(*rates, strict=True))
+    beside, alone = (list(some) for some in zip(*p99s, strict=True))
+    return JobFigures(lines, size, uploaded, validated, job_rates, live_rates, beside, alone)
 
 
 @contextmanager
@@ -101,16 +78,16 @@ def gateway_with_jobs(folder: Path, upstream: int) -> Iterator[Server]:
         yield Server("gateway", pid, port)
 
 
-def measure_upload(server: Server, size: int) -> tuple[float, float]:
-    """Seconds, and MiB over idle."""
+def measure_upload(server: Server, size: int) -> Cost:
+    """What it costs to take in a file."""
     idle = resident_mebibytes(server.pid, "VmRSS")
     began = time.perf_counter()
     upload(server, _padding(size), size, "user_data")
-    return time.perf_counter() - began, resident_mebibytes(server.pid, "VmHWM") - idle
+    return Cost(time.perf_counter() - began, resident_mebibytes(server.pid, "VmHWM") - idle)
 
 
-def measure_validation(server: Server, lines: int) -> tuple[float, float]:
-    """Seconds from creating a batch to its first request being allowed, and MiB over idle."""
+def measure_validation(server: Server, lines: int) -> Cost:
+    """From creating a batch to its first request being allowed."""
     idle = resident_mebibytes(server.pid, "VmRSS")
     content = b"".join(_line(number) for number in range(lines))
     file = upload(server, iter([content]), len(content), "batch")
@@ -123,8 +100,8 @@ def measure_validation(server: Server, lines: int) -> tuple[float, float]:
     most = resident_mebibytes(server.pid, "VmHWM") - idle
     if batch["status"] == "failed":
         raise AssertionError(batch)
-    ask(server, "POST", f"/v1/batches/{batch['id']}/cancel")
-    return took, most
+    end(server, batch["id"])
+    return Cost(took, most)
 
 
 def measure_live(server: Server, point: Point, seconds: float) -> float:
@@ -155,7 +132,7 @@ def measure_job(server: Server, lines: int) -> float:
 
 
 def measure_p99(server: Server, lines: int, seconds: float) -> tuple[float, float]:
-    """Seconds: the p99 of one live batch at a time without a job, and beside one that never ends meanwhile."""
+    """Seconds: the p99 of one live batch at a time beside jobs that do not end meanwhile, and without any."""
     point = make_point(f"POST batch of {LIVE}", LIVE, 1, lambda pick: _live_batch(pick.randint(1, 99999)))
     least = check(server.port, point)
     alone = uvloop.run(send_for(server.port, point, seconds, least))
@@ -164,9 +141,8 @@ def measure_p99(server: Server, lines: int, seconds: float) -> tuple[float, floa
         time.sleep(0.02)
     beside = uvloop.run(send_for(server.port, point, seconds, least))
     for job in running_jobs:
-        if ask(server, "GET", f"/v1/batches/{job['id']}")["status"] not in {"completed", "finalizing"}:
-            ask(server, "POST", f"/v1/batches/{job['id']}/cancel")
-    return _p99(alone), _p99(beside)
+        end(server, job["id"])
+    return _p99(beside), _p99(alone)
 
 
 def _p99(latencies: list[float]) -> float:
@@ -218,6 +194,13 @@ def create(server: Server, file: str) -> dict[str, Any]:
     return ask(server, "POST", "/v1/batches", {"input_file_id": file, "endpoint": ENDPOINT, "completion_window": "24h"})
 
 
+def end(server: Server, batch: str) -> None:
+    """Cancel a batch, and wait until nothing of it is left to do."""
+    ask(server, "POST", f"/v1/batches/{batch}/cancel")
+    while ask(server, "GET", f"/v1/batches/{batch}")["status"] != "cancelled":
+        time.sleep(0.02)
+
+
 def ask(server: Server, method: str, path: str, body: Any = None) -> dict[str, Any]:
     """The JSON of an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
@@ -234,7 +217,3 @@ def _read(connection: http.client.HTTPConnection) -> dict[str, Any]:
         raise AssertionError(f"answered {answer.status}: {content[:500]!r}")
     found: dict[str, Any] = json.loads(content)
     return found
-
-
-if __name__ == "__main__":
-    main()

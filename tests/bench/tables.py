@@ -6,6 +6,7 @@ from statistics import median
 from tests.bench.comparison import Ratio, Run, Runs, take_ratio
 from tests.bench.dialects import Spoken
 from tests.bench.in_flight import UPSTREAMS, Flood
+from tests.bench.jobs import LIVE, JobFigures
 from tests.bench.parts import Parts, Reference
 from tests.bench.peers import Server
 from tests.bench.points import Point
@@ -83,3 +84,16 @@ def show_flood(flood: Flood) -> Iterator[str]:
         reasons = "".join(f", {reason} {count}" for reason, count in wave.failed.most_common())
         yield f"  wave {number}: {wave.failed.total()} failed in {wave.seconds:.1f} s{reasons}"
     yield f"  memory of the gateway, MiB: {flood.idle:.1f} idle (VmRSS), {flood.peak:.1f} at its peak (VmHWM)"
+
+
+def show_jobs(figures: JobFigures) -> Iterator[str]:
+    """One line per figure."""
+    upload, validation = figures.upload, figures.validation
+    yield f"  taking in {figures.size >> 20} MiB: {upload.seconds:.1f} s, {upload.memory:.0f} MiB over idle"
+    yield f"  validating {figures.lines} lines: {validation.seconds:.1f} s, {validation.memory:.0f} MiB over idle"
+    share = _spread(take_ratio(figures.job_rates, figures.live_rates))
+    rates = f"{median(figures.job_rates):.0f} and {median(figures.live_rates):.0f}"
+    yield f"  sub-requests/s of a job alone and of live batches: {rates}, ratio {share}"
+    slower = _spread(take_ratio(figures.p99_beside, figures.p99_alone))
+    p99s = f"{median(figures.p99_beside) * 1e3:.1f} and {median(figures.p99_alone) * 1e3:.1f} ms"
+    yield f"  p99 of a live batch of {LIVE} beside jobs and without: {p99s}, ratio {slower}"
