@@ -6,7 +6,7 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -195,25 +195,27 @@ def create(server: Server, file: str) -> dict[str, Any]:
 
 
 def end(server: Server, batch: str) -> None:
-    """Cancel a batch, and wait until nothing of it is left to do."""
-    ask(server, "POST", f"/v1/batches/{batch}/cancel")
-    while ask(server, "GET", f"/v1/batches/{batch}")["status"] != "cancelled":
+    """Cancel a batch if there is still time for that, and wait until nothing of it is left to do."""
+    status = ask(server, "GET", f"/v1/batches/{batch}")["status"]
+    if status in {"validating", "in_progress"}:
+        ask(server, "POST", f"/v1/batches/{batch}/cancel", allowed=(200, 409))
+    while ask(server, "GET", f"/v1/batches/{batch}")["status"] not in {"cancelled", "completed"}:
         time.sleep(0.02)
 
 
-def ask(server: Server, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """The JSON of an answer."""
+def ask(server: Server, method: str, path: str, body: Any = None, allowed: Sequence[int] = (200,)) -> dict[str, Any]:
+    """The JSON of an answer that has one of the `allowed` statuses."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     headers = {} if body is None else {"content-type": "application/json"}
     connection.request(method, path, None if body is None else json.dumps(body), headers)
-    return _read(connection)
+    return _read(connection, allowed)
 
 
-def _read(connection: http.client.HTTPConnection) -> dict[str, Any]:
+def _read(connection: http.client.HTTPConnection, allowed: Sequence[int] = (200,)) -> dict[str, Any]:
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
-    if answer.status != 200:
+    if answer.status not in allowed:
         raise AssertionError(f"answered {answer.status}: {content[:500]!r}")
     found: dict[str, Any] = json.loads(content)
     return found

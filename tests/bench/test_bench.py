@@ -38,7 +38,7 @@ def upstream() -> Iterator[int]:
 def test_a_run_prints_every_figure_within_100_columns_and_goes_on_without_a_peer(tmp_path: Path) -> None:
     (tmp_path / "nginx").write_text("#!/bin/sh\necho 'unknown directive' >&2; exit 1\n")
     (tmp_path / "nginx").chmod(0o755)
-    options = ("--rounds", "1", "--seconds", "0.02", "--load", "streams")
+    options = ("--rounds", "1", "--seconds", "0.02", "--load", "streams", "--lines", "300")
     run = bench(*options, PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert (run.returncode, run.stderr) == (0, "")
     lines = run.stdout.splitlines()
@@ -52,9 +52,10 @@ def test_a_run_prints_every_figure_within_100_columns_and_goes_on_without_a_peer
         "Latency",
         "Memory",
         "Streamed answers",
+        "Jobs: median of 1 rounds",
     ]
     assert [re.findall(r"(\w+) \d+\.\d\d \(", line) for line in lines if re.search(r"\d-\d+\.\d\d\)$", line)] == [
-        ["graph"], ["graph", "collector"], ["streamed"], ["streamed"]
+        ["graph"], ["graph", "collector"], ["streamed"], ["streamed"], ["ratio"], ["ratio"]
     ]  # fmt: skip
     assert "  Debian, Ubuntu: apt-get install nginx libnginx-mod-http-lua lua-cjson" in lines
     labels = [line[2:16].strip() for line in lines if re.search(r"\(\S+ to \S+\)$", line) and "ratio" not in line]
