@@ -98,6 +98,7 @@ class Jobs:
             time.time,
             random.random,
             self._report_attempt,
+            wiring.drain,
         )
         self._desk = Desk(wiring, deliveries)
         self._shelf = Shelf(wiring)

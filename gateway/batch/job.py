@@ -32,7 +32,7 @@ NEXT: Mapping[State, frozenset[State]] = MappingProxyType(
     {
         State.VALIDATING: frozenset({State.IN_PROGRESS, State.FAILED, State.CANCELLING, State.EXPIRED}),
         State.IN_PROGRESS: frozenset({State.FINALIZING, State.FAILED, State.CANCELLING, State.EXPIRED}),
-        State.FINALIZING: frozenset({State.COMPLETED}),
+        State.FINALIZING: frozenset({State.COMPLETED, State.FAILED}),
         State.CANCELLING: frozenset({State.CANCELLED}),
         State.COMPLETED: frozenset(),
         State.FAILED: frozenset(),
@@ -40,7 +40,8 @@ NEXT: Mapping[State, frozenset[State]] = MappingProxyType(
         State.EXPIRED: frozenset(),
     }
 )
-"""What may follow each state. A job that is finalizing has run all its lines: it can neither be cancelled nor expire."""
+"""What may follow each state. A job that is finalizing has run all its lines: it can neither be cancelled nor expire, and it
+fails only if somebody took its results away."""
 
 FINAL = frozenset([state for state, following in NEXT.items() if not following])
 """The states in which nothing happens any more."""

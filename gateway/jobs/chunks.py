@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from gateway.batch.job import Chunk, Job, JobKind, LineProblem, Series, State
+from gateway.batch.job import Chunk, Job, JobKind, Series, State
 from gateway.jobs.cutting import window
 from gateway.jobs.flushing import Fenced, Flusher, flushing
+from gateway.jobs.gone import Gone, read_exactly
 from gateway.jobs.ids import ENTROPY_BYTES, make_id
 from gateway.jobs.keys import file_of, input_of
 from gateway.jobs.kind import Line
 from gateway.jobs.lines import split_chunk
 from gateway.jobs.pace import Pace
-from gateway.jobs.ports import NoSuchObject, StorageError, Task, TaskKind, Transaction
+from gateway.jobs.ports import StorageError, Task, TaskKind, Transaction
 from gateway.jobs.sending import Sending
 from gateway.jobs.share import Share
-from gateway.jobs.states import fail, reach
+from gateway.jobs.states import INPUT_GONE, fail, reach
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Reason
 
@@ -106,9 +107,8 @@ class Chunks:
             return True
         try:
             lines = await self._read(chunk, job)
-        except NoSuchObject:  # somebody has been in the folder: it will not come back by itself
-            gone = LineProblem("invalid_request", "The input of this batch is gone.", "file_id")
-            await fail(self._wiring, chunk, (gone,))
+        except Gone:
+            await fail(self._wiring, chunk, (INPUT_GONE,))
             return True
         left = [line for line in lines if line.number not in resumed.done]
         async with flushing(self._wiring, chunk, job.kind) as flusher:
@@ -120,7 +120,9 @@ class Chunks:
 
     async def _read(self, chunk: Chunk, job: Job) -> Sequence[Line]:
         key = input_of(job.id) if job.input_file is None else file_of(job.input_file)
-        return split_chunk(await self._wiring.files.read(key, chunk.start, chunk.size), chunk.first_line)
+        # The last line of all may have no end, which is counted all the same.
+        content = await read_exactly(self._wiring.files, key, chunk.start, chunk.size, missing=1)
+        return split_chunk(content, chunk.first_line)
 
     # b
     async def _send(self, resumed: _Resumed, flusher: Flusher, left: Sequence[Line], unsent: list[int]) -> bool:

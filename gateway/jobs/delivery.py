@@ -5,7 +5,8 @@
 anything else, nothing   again when the schedule says so (no redirect is followed), later if Retry-After asks for it;
                          after the last attempt dead, which means kept, listed, and delivered when somebody asks for it
 
-An attempt that was cut short is made again, under the same webhook-id: receivers get a callback at least once.
+An attempt that was cut short is made again, under the same webhook-id: receivers get a callback at least once. If it was the
+orderly stop that cut it, it does not even count.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import NamedTuple, Protocol
 from gateway.batch.job import Delivery, Job, JobKind
 from gateway.config.jobs import CallbackSettings
 from gateway.jobs.destinations import Destinations, read_destination
+from gateway.jobs.drain import Drain
 from gateway.jobs.ports import Files, NoSuchObject, Queue, Records, Task, TaskKind, Transaction
 from gateway.jsontext import change, dump
 
@@ -96,7 +98,7 @@ class Deliveries:
     """Makes the callbacks that were planned. Everything is in the records: nothing is lost with this object.
 
     `where` says at which path the results of a job are had, for bodies that would be too large; `chance` gives numbers from 0
-    to 1; `now` is seconds since 1970; `report` hears of every attempt.
+    to 1; `now` is seconds since 1970; `report` hears of every attempt; `drain` is the orderly stop.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Deliveries:
         now: Callable[[], float],
         chance: Callable[[], float],
         report: Callable[[Attempt], None],
+        drain: Drain,
     ) -> None:
         self._records = records
         self._files = files
@@ -121,6 +124,7 @@ class Deliveries:
         self._now = now
         self._chance = chance
         self._report = report
+        self._drain = drain
         self._destinations = Destinations(settings.concurrency)
 
     async def attempt(self, delivery_id: str) -> None:
@@ -150,7 +154,12 @@ class Deliveries:
             begun = await tx.change_delivery(delivery.id, attempts=delivery.attempts + 1)
         if begun is None:
             return None
-        posted = await self._poster.post(begun.url, begun.id, begun.tenant, body)
+        try:
+            async with self._drain.until_cut():
+                posted = await self._poster.post(begun.url, begun.id, begun.tenant, body)
+        except TimeoutError:
+            await self._take_back(begun)
+            return None
         after = judge(begun, posted, self._retries, self._now(), self._chance())
         async with self._records.begin() as tx:
             changes = {"state": after.state, "due": after.due, "last_status": posted.status, "last_error": posted.error}
@@ -159,6 +168,13 @@ class Deliveries:
                 await self._queue.put(tx, [make_task(after)])
         self._report(Attempt(after, posted))
         return posted.status
+
+    async def _take_back(self, begun: Delivery) -> None:
+        """Have an attempt count as not made. It stays due, and the next start makes it."""
+        async with self._records.begin() as tx:
+            found = await tx.find_delivery(begun.id)
+            if found is not None and found.attempts == begun.attempts:  # else somebody asked for it to begin anew
+                await tx.change_delivery(begun.id, attempts=begun.attempts - 1)
 
     async def _read_body(self, job: Job) -> bytes:
         """The results, the same bytes each time; they are signed as a whole, so they are in memory as a whole."""

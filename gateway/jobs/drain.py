@@ -1,6 +1,8 @@
 """The orderly stop: nothing new is sent, what is in flight may end, then it is cut."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 
 class Drain:
@@ -28,6 +30,22 @@ class Drain:
         """Wait no longer for what is in flight."""
         self.is_over = True
         self._tell()
+
+    @asynccontextmanager
+    async def until_cut(self) -> AsyncIterator[None]:
+        """Do what may be cut short: TimeoutError if time is over before the block ends."""
+        async with asyncio.timeout(None) as block:
+
+            def look() -> None:
+                if self.is_over and not block.expired():
+                    block.reschedule(0.0)
+
+            self.listen(look)
+            try:
+                look()
+                yield
+            finally:
+                self.ignore(look)
 
     def _tell(self) -> None:
         for call in list(self._listeners):

@@ -1,6 +1,7 @@
 """Running a batch with references as a job: the ordinary run of its plan, with sends that remember.
 
-  a  the input is decoded and planned again; what the configuration does not take any more fails the job with its problems
+  a  the input is decoded and planned again; what the configuration does not take any more fails the job with its problems,
+     and so it fails if somebody took the input away, or what was noted of earlier attempts
   b  the plan runs: outcomes of earlier attempts are given back at once, then the rest is sent
   c  a job that ends early starts nothing new, lets what is unsafe in flight end, and has a result for everything
   d  in an orderly stop nothing new is sent, what is in flight is noted, and the rest is for the next start
@@ -30,6 +31,7 @@ from gateway.jobs.asker import load_asker
 from gateway.jobs.chunks import HandedBack, is_poison
 from gateway.jobs.drain import Drain
 from gateway.jobs.flushing import Fenced, Flusher, flushing
+from gateway.jobs.gone import Gone, read_exactly
 from gateway.jobs.journal import Past, recall
 from gateway.jobs.journalled import Journalled
 from gateway.jobs.keys import input_of
@@ -55,10 +57,15 @@ class Envelopes:
 
     async def run(self, chunk: Chunk, job: Job) -> None:
         """Run one, and make its results safe. HandedBack if the gateway is being stopped, Fenced if it is not ours any more."""
-        past = await self._recall(chunk)
-        if past is None:
-            return
-        plan = await self._plan(chunk, job)
+        try:
+            past = await self._recall(chunk)
+            if past is None:
+                return
+            body = await read_exactly(self._wiring.files, input_of(job.id), chunk.start, chunk.size)
+        except Gone:
+            detail = "The input of this batch, or what was noted of its requests, is gone."
+            raise await self._fail(chunk, LineProblem(Reason.STORAGE_FAILED.value, detail)) from None
+        plan = await self._plan(chunk, body)
         await self._wait_for_room()
         async with flushing(self._wiring, chunk, JobKind.NATIVE) as flusher:
             flusher.ending = job.ending
@@ -78,18 +85,21 @@ class Envelopes:
             parts = await tx.parts(chunk.job, chunk=chunk.number)
         if any(part.series is Series.RESULTS for part in parts):
             return None
-        return recall([(part, await self._wiring.files.read(part.key)) for part in parts])
+        return recall([(part, await read_exactly(self._wiring.files, part.key, 0, part.size)) for part in parts])
 
     # a
-    async def _plan(self, chunk: Chunk, job: Job) -> Plan:
+    async def _plan(self, chunk: Chunk, body: bytes) -> Plan:
         engine = self._wiring.engine
-        body = await self._wiring.files.read(input_of(job.id))
         try:
             return make_plan(self._spoken.decode(Asked(body), engine.rules), engine.routes, engine.rules.limits)
         except Refusal as refusal:
             problems = [LineProblem(one.reason.value, one.detail, one.pointer) for one in refusal.problems]
-            await fail(self._wiring, chunk, tuple(problems) or (LineProblem(refusal.reason.value, refusal.detail),))
-            raise Fenced(f"{job.id} has failed") from None
+            raise await self._fail(chunk, *problems or [LineProblem(refusal.reason.value, refusal.detail)]) from None
+
+    async def _fail(self, chunk: Chunk, *problems: LineProblem) -> Fenced:
+        """End the job; what keeps this attempt from doing anything else."""
+        await fail(self._wiring, chunk, problems)
+        return Fenced(f"{chunk.job} has failed")
 
     async def _wait_for_room(self) -> None:
         """What finds the gateway's memory spent would fail for good: better to begin later."""

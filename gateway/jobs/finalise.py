@@ -1,18 +1,21 @@
 """Making the results of a job whose chunks are closed, and telling that it has ended: both at one time, for whoever looks.
 
-The list of parts is frozen by then, so doing it twice writes the same bytes to the same keys; the state changes once.
+The list of parts is frozen by then, so doing it twice writes the same bytes to the same keys; the state changes once. A job
+whose parts are gone ends without results.
 """
 
 import hashlib
 from collections.abc import Sequence
 
-from gateway.batch.job import Ending, Job, Part, Series, State, StoredFile
+from gateway.batch.job import Ending, Job, JobKind, LineProblem, Part, Series, State, StoredFile
+from gateway.jobs.gone import Gone, read_exactly
 from gateway.jobs.ids import ENTROPY_BYTES, make_id
 from gateway.jobs.keys import file_of, results_of
 from gateway.jobs.kind import Frame
 from gateway.jobs.ports import Files
-from gateway.jobs.states import final_state, finish
+from gateway.jobs.states import final_state, finish, give_up
 from gateway.jobs.wiring import Wiring
+from gateway.messages import Reason
 
 _NAMES = {Series.RESULTS: "output", Series.ERRORS: "error"}
 
@@ -31,6 +34,14 @@ class Finaliser:
             if job is None or state is None or any(of == job_id for of, _ in await tx.open_chunks(float("inf"))):
                 return
             parts = [part for part in await tx.parts(job_id) if part.series is not Series.JOURNAL]
+        try:
+            await self._make_final(job, state, parts)
+        except Gone:
+            code = "server_error" if job.kind is JobKind.OPENAI else Reason.STORAGE_FAILED.value
+            async with self._wiring.records.begin() as tx:
+                await give_up(self._wiring, tx, job, (LineProblem(code, "The results of this batch are gone."),))
+
+    async def _make_final(self, job: Job, state: State, parts: Sequence[Part]) -> None:
         lines = self._wiring.formats.get(job.kind)
         frame = None if lines is None else lines.frame(job)
         if lines is not None and frame is None:
@@ -84,14 +95,17 @@ class Finaliser:
 
 
 async def join(files: Files, key: str, parts: Sequence[Part]) -> None:
-    """One object of many, one after the other."""
+    """One object of many, one after the other. Raises Gone."""
     async with files.open(key) as writer:
         for part in parts:
-            await writer.write(await files.read(part.key))
+            await writer.write(await read_exactly(files, part.key, 0, part.size))
 
 
 async def join_in_order(files: Files, key: str, frame: Frame, parts: Sequence[Part]) -> None:
-    """One object of the records of many, in the order of their lines, in a frame. Holds one record at a time."""
+    """One object of the records of many, in the order of their lines, in a frame. Holds one record at a time.
+
+    Raises Gone.
+    """
     places = []
     for part in parts:
         start = 0
@@ -103,5 +117,5 @@ async def join_in_order(files: Files, key: str, frame: Frame, parts: Sequence[Pa
         for index, (_, of, start, size) in enumerate(sorted(places)):
             if index:
                 await writer.write(frame.separator)
-            await writer.write(await files.read(of, start, size))
+            await writer.write(await read_exactly(files, of, start, size))
         await writer.write(frame.tail)

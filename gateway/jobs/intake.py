@@ -10,8 +10,8 @@ from gateway.jobs.cutting import Cutter, window
 from gateway.jobs.keys import input_of
 from gateway.jobs.kind import Checker
 from gateway.jobs.lines import FileLine, Splitter
-from gateway.jobs.ports import Task, TaskKind, Usage
-from gateway.jobs.states import finish, reach
+from gateway.jobs.ports import NoSuchObject, Task, TaskKind, Usage
+from gateway.jobs.states import INPUT_GONE, finish, reach
 from gateway.jobs.wiring import Wiring
 from gateway.jsontext import change
 
@@ -70,7 +70,11 @@ class Intake:
             await self._fail(job, tuple(problems))
             return
         reading = _Reading(self._wiring, job)
-        await reading.run(self._wiring.files.stream(input_of(job.id) if file is None else file.key))
+        try:
+            await reading.run(self._wiring.files.stream(input_of(job.id) if file is None else file.key))
+        except NoSuchObject:
+            await self._fail(job, (INPUT_GONE,))
+            return
         found = reading.problems.all()
         if found:
             await self._fail(job, found)

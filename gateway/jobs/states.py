@@ -21,6 +21,8 @@ ENDED = {
 }
 """What becomes of a line that a job ends before."""
 
+INPUT_GONE = LineProblem("invalid_request", "The input of this batch is gone.", "file_id")
+
 
 def reach(job: Job, state: State, now: float) -> Mapping[State, float]:
     """When the job reached its states, if it reaches one now. Time never runs backwards there, whatever the clock does."""
@@ -59,12 +61,16 @@ async def finish(
     return ended
 
 
+async def give_up(wiring: Wiring, tx: Transaction, job: Job, problems: tuple[LineProblem, ...]) -> None:
+    """End a job that cannot go on, without results; one that is being cancelled is cancelled."""
+    state = State.CANCELLED if job.state is State.CANCELLING else State.FAILED
+    await finish(tx, wiring.queue, job, state, wiring.now(), wiring.settings.retention, problems=problems)
+
+
 async def fail(wiring: Wiring, chunk: Chunk, problems: tuple[LineProblem, ...]) -> None:
-    """End the job of a leased chunk for what is wrong with its input; one that is being cancelled is cancelled."""
+    """End the job of a leased chunk for what is wrong with its input."""
     async with wiring.records.begin() as tx:
-        now = wiring.now()
-        held = await tx.holds(chunk.job, chunk.number, chunk.token, now)
+        held = await tx.holds(chunk.job, chunk.number, chunk.token, wiring.now())
         job = None if held is None else await tx.find_job(chunk.job)
         if job is not None:
-            state = State.CANCELLED if job.state is State.CANCELLING else State.FAILED
-            await finish(tx, wiring.queue, job, state, now, wiring.settings.retention, problems=problems)
+            await give_up(wiring, tx, job, problems)

@@ -1,8 +1,6 @@
 """Microsoft's clients for Graph, unchanged, talk to the gateway: the JavaScript one and the Python one."""
 
-import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,10 @@ import pytest
 import pytest_asyncio
 
 from tests.support.process import ROOT, Gateway, running_gateway
-from tests.support.programs import find_program
+from tests.support.programs import find_program, install_packages, run_program
 from tests.support.upstream import Answer, Arrival, ScriptedUpstream, respond, respond_json
 
 FOLDER = Path(__file__).parent
-INSTALLED = ROOT / ".venv-node" / "graph_js"
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 
 ANN = {"id": 42, "name": "Ann"}
@@ -56,36 +53,11 @@ async def gateway(upstream: ScriptedUpstream) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """What a program printed; fails with its complaints."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, cwd=cwd)
-    printed, complaints = await process.communicate()
-    if process.returncode:
-        pytest.fail(f"{command[0]} failed: {complaints.decode()}", pytrace=False)
-    return printed.decode()
-
-
-async def install() -> None:
-    """The JavaScript client as its lock file has it, unless it is there already."""
-    lock = FOLDER / "graph_js" / "package-lock.json"
-    ready = INSTALLED / "ready"
-    if ready.exists() and ready.read_bytes() == lock.read_bytes():
-        return
-    npm = find_program("npm", "npm")
-    shutil.rmtree(INSTALLED, ignore_errors=True)
-    INSTALLED.mkdir(parents=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(FOLDER / "graph_js" / name, INSTALLED)
-    await run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=INSTALLED)
-    shutil.copy(lock, ready)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def seen_by_javascript(gateway: Gateway) -> dict[str, Any]:
     node = find_program("node", "nodejs")
-    await install()
-    seen: dict[str, Any] = json.loads(await run(node, FOLDER / "graph_js" / "drive.mjs", INSTALLED, gateway.url))
+    installed = await install_packages(FOLDER / "graph_js")
+    seen: dict[str, Any] = json.loads(await run_program(node, FOLDER / "graph_js" / "drive.mjs", installed, gateway.url))
     return seen
 
 
@@ -93,7 +65,7 @@ async def seen_by_javascript(gateway: Gateway) -> dict[str, Any]:
 async def seen_by_python(gateway: Gateway, upstream: ScriptedUpstream) -> dict[str, Any]:
     if not PYTHON.exists():
         pytest.fail(".venv-clients is missing: make setup-clients", pytrace=False)
-    seen: dict[str, Any] = json.loads(await run(PYTHON, FOLDER / "graph_python" / "drive.py", gateway.url))
+    seen: dict[str, Any] = json.loads(await run_program(PYTHON, FOLDER / "graph_python" / "drive.py", gateway.url))
     return seen
 
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -218,7 +219,7 @@ async def test_must_pass_4_results_stand_in_job_order_each_with_its_request(tmp_
 async def test_must_pass_4_jobs_whose_time_is_over_keep_their_slots(tmp_path: Path) -> None:
     async with ScriptedUpstream() as upstream:
         settings = config(upstream, tmp_path, concurrency_per_job=1, timeout="300ms")
-        settings["upstreams"]["ivvy"]["timeout"] = "4s"  # for the first, which nobody answers
+        settings["upstreams"]["ivvy"]["timeout"] = "2s"  # for the first, which nobody answers
         async with running_gateway(settings) as gateway:
             results = await finished(gateway, await run(gateway, [job(1), job(2), job(3)]))
         assert [(entry["request"]["event"], entry["response"]["errorCode"]) for entry in results] == [
@@ -293,6 +294,25 @@ async def test_must_pass_6_restart_runs_nothing_again_and_repost_repeats_the_cal
         assert (first.body, again.verified) == (await results_text(gateway, job_id), True)
         assert len(await finished(gateway, job_id)) == 2
         assert len(upstream.arrivals) == 2
+
+
+async def test_a_second_signal_waits_for_no_receiver_and_the_next_start_calls_it_again(tmp_path: Path) -> None:
+    async with ScriptedUpstream(echo) as upstream, receiving(SIGNING) as receiver:
+        settings = config(upstream, tmp_path, receiver)
+        settings["server"]["shutdown_timeout"] = "60s"
+        settings["jobs"]["callbacks"]["timeout"] = "60s"
+        async with running_gateway(settings) as gateway:
+            await run(gateway, [job(1)], receiver.url("/hook", "hang", "200"))
+            await receiver.call(0)
+            gateway.signal(signal.SIGTERM)
+            await gateway.wait_for("draining")
+            gateway.signal(signal.SIGTERM)
+            assert await gateway.exit_status() == 1
+            assert gateway.events("callback") == []
+        async with running_gateway(settings) as gateway:
+            callback = await gateway.wait_for("callback")
+    assert (callback["attempt"], callback["state"]) == (1, "delivered")
+    assert receiver.calls[0].headers["webhook-id"] == receiver.calls[1].headers["webhook-id"]
 
 
 async def test_must_pass_7_results_are_kept_for_a_time_and_then_not_found(tmp_path: Path) -> None:

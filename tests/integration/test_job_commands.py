@@ -3,6 +3,10 @@
 import asyncio
 import hashlib
 import json
+import os
+import signal
+import sys
+import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +15,8 @@ import aiohttp
 import pytest
 
 from gateway.commands import main
-from tests.support.process import Gateway, running_gateway
+from gateway.config.load import load_bytes
+from tests.support.process import ROOT, Gateway, running_gateway
 from tests.support.upstream import ScriptedUpstream, refused_port, respond_json
 
 
@@ -107,7 +112,7 @@ async def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path, capsys: p
 async def test_a_web_page_cannot_end_a_job(tmp_path: Path) -> None:
     async with ScriptedUpstream() as upstream, gateway_with_jobs(upstream, tmp_path) as gateway:
         job = await submit(gateway, "/users/1")
-        await upstream.arrived(1)
+        held = await upstream.arrived(1)
         async with aiohttp.ClientSession(gateway.admin_url) as session:
             async with session.post(f"/jobs/{job}/cancel", headers={"origin": "https://example.org"}) as response:
                 refused = (response.status, (await response.json())["reason"])
@@ -115,7 +120,34 @@ async def test_a_web_page_cannot_end_a_job(tmp_path: Path) -> None:
                 wrong = (response.status, response.headers["allow"])
             async with session.get(f"/jobs/{job}") as response:
                 state = (await response.json())["state"]
+        held.answer(respond_json({}))  # else its end waits for it
     assert (refused, wrong, state) == ((400, "bad-request"), (405, "POST"), "in_progress")
+
+
+@pytest.mark.parametrize("action", ["show", "cancel", "results", "redeliver"])
+@pytest.mark.parametrize("nothing", ["", " ", ".", ".."])
+def test_what_is_no_id_is_a_mistake_of_the_command_line(action: str, nothing: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", action, nothing, "--admin", f"http://127.0.0.1:{refused_port()}"]) == 2
+    told = capsys.readouterr().err.splitlines()[0]
+    assert told == f"gateway jobs {action}: argument ID: must be an id, as gateway jobs list shows them, got {nothing!r}"
+
+
+@pytest.mark.parametrize("action", ["list", "callbacks", "results"])
+async def test_a_reader_that_leaves_ends_it_quietly(tmp_path: Path, action: str) -> None:
+    async with (
+        ScriptedUpstream(lambda _: respond_json({})) as upstream,
+        gateway_with_jobs(upstream, tmp_path) as gateway,
+    ):
+        job = await submit(gateway, "/users/1")
+        assert await run(gateway, "show", job, "--follow") == 0
+        reader, writer = os.pipe()
+        os.close(reader)
+        arguments = [action, *([job] if action == "results" else []), "--admin", gateway.admin_url]
+        command = (sys.executable, "-m", "gateway", "jobs", *arguments)
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=writer, stderr=asyncio.subprocess.PIPE)
+        os.close(writer)
+        _, complaint = await process.communicate()
+    assert (process.returncode, complaint) == (128 + signal.SIGPIPE, b"")
 
 
 def test_a_new_key_and_its_hash_belong_together(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,3 +155,20 @@ def test_a_new_key_and_its_hash_belong_together(capsys: pytest.CaptureFixture[st
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines[-1] == f'keys: ["sha256:{hashlib.sha256(lines[1].encode()).hexdigest()}"]'
     assert lines[-2] == "acme:"
+
+
+@pytest.mark.parametrize("name", ["acme", "no", "null", "true", "on-call_2"])
+def test_the_configuration_takes_a_client_as_it_is_printed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "key", "--client", name]) == 0
+    printed = textwrap.dedent(capsys.readouterr().out.partition("for the configuration:\n")[2])
+    config = f"upstreams: {{users: {{url: 'http://127.0.0.1:1', routes: [/users]}}}}\n{printed}"
+    assert list(load_bytes(config.encode(), "gateway.yaml", {}).clients) == [name]
+
+
+@pytest.mark.parametrize("name", ["", "a b: c", "Acme", "a\n  b", "1st", "a" * 64])
+def test_no_key_is_made_for_a_name_that_the_configuration_does_not_take(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "key", "--client", name]) == 2
+    printed = capsys.readouterr()
+    wanted = "lower-case letters, digits, - and _, at most 63, a letter first"
+    assert printed.out == ""
+    assert printed.err.splitlines()[0] == f"gateway jobs key: argument --client: must be {wanted}, got {name!r}"

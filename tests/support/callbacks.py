@@ -23,6 +23,7 @@ from gateway.callbacks.guard import Guard
 from gateway.callbacks.posting import CallbackPoster
 from gateway.config.jobs import CallbackSettings, ClientSettings
 from gateway.jobs.delivery import PENDING, Attempt, Deliveries, make_task, plan
+from gateway.jobs.drain import Drain
 from gateway.jobs.ports import Queue, Task
 from gateway.storage.opening import Storage, open_storage
 from gateway.storage.queue import LocalQueue
@@ -93,6 +94,7 @@ async def calling(
         now=time.time,
         chance=random.random,
         report=attempts.put_nowait,
+        drain=Drain(),
     )
 
     async def handle(task: Task) -> None:

@@ -1,4 +1,4 @@
-"""Upstreams that others wrote, each a process of its own: nginx, Node's http server, Python's http.server."""
+"""Programs that others wrote, each a process of its own: upstreams (nginx, Node's http server, Python's), and clients."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.process import PATIENCE
+from tests.support.process import PATIENCE, ROOT
 from tests.support.upstream import refused_port
 
 FOLDER = Path(__file__).parent / "servers"
@@ -41,6 +41,32 @@ def find_program(name: str, package: str) -> str:
     if path is None:
         pytest.fail(f"{name} is missing. Debian, Ubuntu: apt-get install {package}", pytrace=False)
     return path
+
+
+async def run_program(*command: str | Path, cwd: Path = ROOT) -> str:
+    """What a program printed; fails with its complaints."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, cwd=cwd)
+    printed, complaints = await process.communicate()
+    if process.returncode:
+        pytest.fail(f"{command[0]} failed: {complaints.decode()}", pytrace=False)
+    return printed.decode()
+
+
+async def install_packages(wanted: Path) -> Path:
+    """Where the npm packages are that the lock file in `wanted` names: installed now, unless they are there already."""
+    installed = ROOT / ".venv-node" / wanted.name
+    lock, ready = wanted / "package-lock.json", installed / "ready"
+    if ready.exists() and ready.read_bytes() == lock.read_bytes():
+        return installed
+    npm = find_program("npm", "npm")
+    shutil.rmtree(installed, ignore_errors=True)
+    installed.mkdir(parents=True)
+    for name in ("package.json", lock.name):
+        shutil.copy(wanted / name, installed)
+    await run_program(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=installed)
+    shutil.copy(lock, ready)
+    return installed
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,8 @@ from urllib.parse import quote
 from gateway.commands.jobs.asking import CannotAsk, Operator
 from gateway.commands.jobs.drawing import WIDE, draw_callbacks, draw_job, draw_jobs, draw_progress
 from gateway.commands.screen import Screen, look_at, show
+from gateway.config.problems import Wrong
+from gateway.config.scalars import resolve
 
 EPILOG = """\
 examples:
@@ -64,14 +67,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     callbacks = add("callbacks", "show the callbacks that were given up", _callbacks)
     callbacks.add_argument("--state", choices=("pending", "delivered", "dead", "any"), default="dead", help="or others")
     redelivering = add("redeliver", "make callbacks again, under the ids they had", _redeliver)
-    redelivering.add_argument("ids", metavar="ID", nargs="*", help="of a callback, or of its job")
+    redelivering.add_argument("ids", metavar="ID", nargs="*", type=_read_id, help="of a callback, or of its job")
     redelivering.add_argument("--dead", action="store_true", help="all that were given up")
     for one in (showing, cancelling, results):
-        one.add_argument("id", metavar="ID", help="the job's id")
+        one.add_argument("id", metavar="ID", type=_read_id, help="the job's id")
     for one in (listing, showing, callbacks):
         one.add_argument("--json", action="store_true", help="print what the gateway says, and draw nothing")
     making = actions.add_parser("key", help="make an API key for a client", description="Make an API key for a client.")
-    making.add_argument("--client", metavar="NAME", default="acme", help="its name in the configuration (default: %(default)s)")
+    making.add_argument(
+        "--client", metavar="NAME", type=_read_name, default="acme", help="its name in the configuration (default: %(default)s)"
+    )
+
+
+def _read_id(text: str) -> str:
+    """An id, for argparse. Nothing and dots would name another page than a job's."""
+    if not text.strip(". "):
+        raise argparse.ArgumentTypeError(f"must be an id, as gateway jobs list shows them, got {text!r}")
+    return text
+
+
+def _read_name(text: str) -> str:
+    """A client's name that the configuration takes, for argparse."""
+    from gateway.config.settings import NAME_PATTERN  # noqa: PLC0415 - all settings are read for it, and only keys need it
+
+    if not re.fullmatch(NAME_PATTERN, text):
+        wanted = "lower-case letters, digits, - and _, at most 63, a letter first"
+        raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}")
+    return text
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -86,6 +108,8 @@ def main(arguments: argparse.Namespace) -> int:
     except CannotAsk as error:
         show([f"gateway jobs {arguments.action}: {error}"], sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader has gone, as with any verb
+        raise
     except OSError as error:
         show([f"gateway jobs {arguments.action}: cannot write {error.filename}: {error.strerror}"], sys.stderr)
         return 1
@@ -193,8 +217,17 @@ def _make_key(client: str) -> int:
         f"  {key}",
         "for the configuration:",
         "  clients:",
-        f"    {client}:",
+        f"    {_spell_name(client)}:",
         f'      keys: ["sha256:{digest}"]',
     ]
     show(lines, sys.stdout)
     return 0
+
+
+def _spell_name(name: str) -> str:
+    """As YAML reads it: `no` is text only in quotes."""
+    try:
+        is_text = resolve(name) == name
+    except Wrong:
+        is_text = False
+    return name if is_text else f'"{name}"'

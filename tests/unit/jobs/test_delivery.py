@@ -1,3 +1,4 @@
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,11 +8,13 @@ import pytest
 
 from gateway.batch.job import Delivery, Job, JobKind, LineProblem, State
 from gateway.config.jobs import CallbackSettings
-from gateway.jobs.delivery import Attempt, Deliveries, Posted, judge, plan, spell_pointer
+from gateway.jobs.delivery import Attempt, Deliveries, Posted, Poster, judge, plan, spell_pointer
+from gateway.jobs.drain import Drain
 from gateway.jobs.ports import Handle, Records, Stop, StorageError, Task, TaskKind, Transaction
 from gateway.jsontext import change, load
 from gateway.storage.opening import Storage, open_storage
 from gateway.storage.sql_records import SqlRecords, SqlTransaction
+from tests.support.batches import PATIENCE
 from tests.support.clock import Clock
 
 URL = "https://hooks.example.com/batch"
@@ -64,6 +67,18 @@ class ScriptedPoster:
         return answer
 
 
+class HangingPoster:
+    """Tells when it has begun, and never ends."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+
+    async def post(self, url: str, webhook_id: str, tenant: str, body: bytes) -> Posted:
+        self.began.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody lets it go on")
+
+
 class FullTransaction(SqlTransaction):
     """One of a store that can be read and has no room left."""
 
@@ -87,22 +102,30 @@ class FullRecords:
 class Desk:
     """Deliveries on a real store, with everything round it scripted."""
 
-    def __init__(self, storage: Storage, settings: CallbackSettings = SETTINGS, records: Records | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        settings: CallbackSettings = SETTINGS,
+        records: Records | None = None,
+        poster: Poster | None = None,
+    ) -> None:
         self.storage = storage
         self.queue = ListedQueue()
         self.poster = ScriptedPoster()
         self.clock = Clock(1000.0)
         self.attempts: list[Attempt] = []
+        self.drain = Drain()
         self.deliveries = Deliveries(
             records or storage.records,
             storage.files,
             self.queue,
-            self.poster,
+            poster or self.poster,
             settings,
             where=lambda job: f"/jobs/{job.id}/results",
             now=self.clock,
             chance=lambda: 0.5,
             report=self.attempts.append,
+            drain=self.drain,
         )
 
     async def add(self, job: Job = JOB, delivery: Delivery | None = DELIVERY) -> None:
@@ -290,6 +313,34 @@ async def test_an_attempt_that_was_cut_short_is_made_again_under_the_same_id(des
     again = Desk(desk.storage)
     assert (await again.attempt(Posted(200))).state == "delivered"
     assert desk.poster.posts == again.poster.posts
+
+
+@pytest.mark.parametrize("is_begun_anew", [False, True], ids=["alone", "somebody asked for it meanwhile"])
+async def test_an_attempt_that_the_stop_cuts_short_counts_as_not_made(storage: Storage, is_begun_anew: bool) -> None:
+    poster = HangingPoster()
+    desk = Desk(storage, poster=poster)
+    pending = change(DELIVERY, attempts=3, last_status=500)
+    await desk.add(delivery=pending)
+    attempt = asyncio.create_task(desk.deliveries.attempt(ID))
+    await poster.began.wait()
+    if is_begun_anew:
+        pending = await desk.deliveries.redeliver(ID) or pending
+    desk.drain.begin()
+    assert (await desk.look()).attempts == (0 if is_begun_anew else 4)
+    desk.drain.cut()
+    await asyncio.sleep(0)
+    desk.drain.cut()  # as the end of the grace may come while a second signal is followed
+    await asyncio.wait_for(attempt, PATIENCE)
+    assert await desk.look() == pending
+    assert desk.attempts == []
+
+
+async def test_no_attempt_begins_when_the_time_of_the_stop_is_over(storage: Storage) -> None:
+    desk = Desk(storage, poster=HangingPoster())
+    await desk.add()
+    desk.drain.cut()
+    await asyncio.wait_for(desk.deliveries.attempt(ID), PATIENCE)
+    assert await desk.look() == DELIVERY
 
 
 async def test_an_attempt_that_is_not_due_waits_for_its_time(desk: Desk) -> None:
