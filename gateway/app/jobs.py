@@ -17,15 +17,15 @@ from gateway.config.settings import Settings
 from gateway.dialects.native_jobs import path_of
 from gateway.dialects.registry import DIALECTS
 from gateway.execution.engine import Engine
-from gateway.jobs.chunks import HandedBack
 from gateway.jobs.clients import Client, Clients
-from gateway.jobs.delivery import Attempt, Deliveries
 from gateway.jobs.desk import Desk
-from gateway.jobs.envelope import Envelopes
+from gateway.jobs.ending.delivery import Attempt, Deliveries
 from gateway.jobs.kind import LineFormat
 from gateway.jobs.ports import Backlog, StorageError, Task
 from gateway.jobs.runner import Runner
-from gateway.jobs.share import Share
+from gateway.jobs.running.chunks import HandedBack
+from gateway.jobs.running.envelope import Envelopes
+from gateway.jobs.running.share import Share
 from gateway.jobs.shelf import Shelf
 from gateway.jobs.wiring import Flushed, Wiring
 from gateway.logs import Logs

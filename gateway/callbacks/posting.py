@@ -18,7 +18,7 @@ from yarl import URL
 from gateway import __version__
 from gateway.callbacks.guard import Guard
 from gateway.config.jobs import CallbackSettings, ClientSettings
-from gateway.jobs.delivery import Posted
+from gateway.jobs.ending.delivery import Posted
 
 LONGEST_ANSWER = 64 << 10
 """Bytes of an answer's body that are read."""

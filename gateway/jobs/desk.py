@@ -8,13 +8,13 @@ from gateway.batch.job import NEXT, Chunk, Delivery, Ending, Job, JobKind, OnInt
 from gateway.errors import Refusal
 from gateway.jobs.clients import Client
 from gateway.jobs.cutting import Cutter
+from gateway.jobs.ending.states import reach
 from gateway.jobs.ids import ENTROPY_BYTES, is_id, make_id
 from gateway.jobs.keys import input_of
 from gateway.jobs.ports import Page, Task, TaskKind, Transaction
 from gateway.jobs.quota import check_jobs
 from gateway.jobs.reconcile import tasks_of
 from gateway.jobs.refusing import refusing
-from gateway.jobs.states import reach
 from gateway.jobs.wiring import Wiring
 from gateway.jsontext import change
 from gateway.messages import Reason

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from gateway.batch.job import Job, LineProblem, State, StoredFile
-from gateway.jobs.chunks import task_of
 from gateway.jobs.clients import Clients
 from gateway.jobs.cutting import Cutter, window
+from gateway.jobs.ending.states import INPUT_GONE, finish, reach
 from gateway.jobs.keys import input_of
 from gateway.jobs.kind import Checker
 from gateway.jobs.lines import FileLine, Splitter
 from gateway.jobs.ports import NoSuchObject, Task, TaskKind, Usage
-from gateway.jobs.states import INPUT_GONE, finish, reach
+from gateway.jobs.running.chunks import task_of
 from gateway.jobs.wiring import Wiring
 from gateway.jsontext import change
 

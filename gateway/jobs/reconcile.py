@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from gateway.batch.job import RUNNING, Job, State
 from gateway.config.jobs import JobSettings
-from gateway.jobs.chunks import task_of
 from gateway.jobs.cutting import window
-from gateway.jobs.delivery import PENDING, make_task
+from gateway.jobs.ending.delivery import PENDING, make_task
+from gateway.jobs.ending.states import UNFINISHED
 from gateway.jobs.ports import Page, Task, TaskKind
-from gateway.jobs.states import UNFINISHED
+from gateway.jobs.running.chunks import task_of
 from gateway.jobs.wiring import Wiring
 
 EVERY = 60.0

@@ -4,14 +4,14 @@ import asyncio
 from typing import Protocol
 
 from gateway.jobs import reconcile
-from gateway.jobs.chunks import Chunks, Envelopes
 from gateway.jobs.clients import Clients
-from gateway.jobs.expiry import expire
-from gateway.jobs.finalise import Finaliser
+from gateway.jobs.ending.expiry import expire
+from gateway.jobs.ending.finalise import Finaliser
+from gateway.jobs.ending.retention import Cleaning
 from gateway.jobs.intake import Intake
 from gateway.jobs.ports import StorageError, Task, TaskKind
-from gateway.jobs.retention import Cleaning
-from gateway.jobs.share import Share
+from gateway.jobs.running.chunks import Chunks, Envelopes
+from gateway.jobs.running.share import Share
 from gateway.jobs.wiring import Wiring
 
 _ALONE = frozenset({TaskKind.CHUNK, TaskKind.INTAKE, TaskKind.CLEAN})

@@ -18,7 +18,7 @@ import pytest
 from gateway.callbacks.guard import Guard
 from gateway.callbacks.posting import CallbackPoster
 from gateway.config.jobs import CallbackSettings
-from gateway.jobs.delivery import Posted
+from gateway.jobs.ending.delivery import Posted
 from tests.support.callbacks import JOB_ID, allow_loopback, calling
 from tests.support.webhook_receiver import PATIENCE, Receiver, receiving
 

@@ -22,8 +22,8 @@ from gateway.batch.job import Delivery, Job, JobKind, State
 from gateway.callbacks.guard import Guard
 from gateway.callbacks.posting import CallbackPoster
 from gateway.config.jobs import CallbackSettings, ClientSettings
-from gateway.jobs.delivery import PENDING, Attempt, Deliveries, make_task, plan
 from gateway.jobs.drain import Drain
+from gateway.jobs.ending.delivery import PENDING, Attempt, Deliveries, make_task, plan
 from gateway.jobs.ports import Queue, Task
 from gateway.storage.opening import Storage, open_storage
 from gateway.storage.queue import LocalQueue

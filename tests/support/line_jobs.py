@@ -15,13 +15,13 @@ from gateway.config.jobs import JobSettings
 from gateway.execution.budget import Budget
 from gateway.execution.engine import Engine
 from gateway.jobs.asker import dump_asker
-from gateway.jobs.chunks import Envelopes
 from gateway.jobs.clients import EVERYBODY, Client, Clients
 from gateway.jobs.desk import Desk, Draft
 from gateway.jobs.kind import Frame
 from gateway.jobs.ports import Files, Queue, Records, Task
 from gateway.jobs.runner import Runner
-from gateway.jobs.share import Share
+from gateway.jobs.running.chunks import Envelopes
+from gateway.jobs.running.share import Share
 from gateway.jobs.shelf import Described, Shelf
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Outcome, Request, Response

@@ -14,9 +14,9 @@ from gateway.batch.job import Chunk, Job, JobKind, OnInterrupt, Series
 from gateway.jobs.asker import dump_asker
 from gateway.jobs.clients import EVERYBODY
 from gateway.jobs.desk import Draft
-from gateway.jobs.envelope import Envelopes
-from gateway.jobs.flushing import Fenced
-from gateway.jobs.journal import Past, recall
+from gateway.jobs.running.envelope import Envelopes
+from gateway.jobs.running.flushing import Fenced
+from gateway.jobs.running.journal import Past, recall
 from gateway.messages import Outcome, Request
 from tests.support.batches import CONTEXT, NATIVE, PATIENCE, ROUTES, envelope, ok
 from tests.support.line_jobs import House, Upstream, house

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.batch.job import Chunk, Ending, Job, JobKind, LineProblem, Part, Series, State
-from gateway.jobs.finalise import Finaliser
+from gateway.jobs.ending.finalise import Finaliser
 from gateway.jobs.ports import Page, StorageError
 from tests.support.line_jobs import House, Upstream, house, running
 from tests.support.native_jobs import attempt, native_house, noted, submit

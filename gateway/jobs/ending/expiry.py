@@ -1,8 +1,8 @@
 """Ending a job whose time is over."""
 
 from gateway.batch.job import Ending, State
+from gateway.jobs.ending.states import finish
 from gateway.jobs.ports import Task, TaskKind
-from gateway.jobs.states import finish
 from gateway.jobs.wiring import Wiring
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from gateway.batch.job import Chunk, Ending, JobKind, Part, Series, State
-from gateway.jobs import flushing as module
-from gateway.jobs.flushing import Fenced, Flusher, flushing
 from gateway.jobs.ports import Files, Queue, Records, StorageError
+from gateway.jobs.running import flushing as module
+from gateway.jobs.running.flushing import Fenced, Flusher, flushing
 from tests.support.batches import PATIENCE
 from tests.support.line_jobs import House, Upstream, house
 from tests.support.plain_lines import line

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gateway.batch.job import Chunk, Ending, Job, JobKind, LineProblem, State
 from gateway.config.jobs import RetentionSettings
-from gateway.jobs.delivery import make_task, plan
+from gateway.jobs.ending.delivery import make_task, plan
 from gateway.jobs.ports import Queue, Task, TaskKind, Transaction
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Reason

@@ -13,10 +13,10 @@ from functools import partial
 
 from gateway.batch.job import Job, OnInterrupt, Series
 from gateway.execution.engine import Engine
-from gateway.jobs.flushing import Flusher
-from gateway.jobs.journal import Marks, Past, spell_ended, spell_intent, spell_outcome
-from gateway.jobs.patience import PAUSE, was_held_off
-from gateway.jobs.share import Claim, Share
+from gateway.jobs.running.flushing import Flusher
+from gateway.jobs.running.journal import Marks, Past, spell_ended, spell_intent, spell_outcome
+from gateway.jobs.running.patience import PAUSE, was_held_off
+from gateway.jobs.running.share import Claim, Share
 from gateway.messages import IDEMPOTENT_METHODS, Failure, Outcome, Reason, Request, SendThen, Ticket
 
 Done = Callable[[Outcome], None]

@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol
 
 from gateway.batch.job import Delivery, Job, JobKind
 from gateway.config.jobs import CallbackSettings
-from gateway.jobs.destinations import Destinations, read_destination
 from gateway.jobs.drain import Drain
+from gateway.jobs.ending.destinations import Destinations, read_destination
 from gateway.jobs.ports import Files, NoSuchObject, Queue, Records, Task, TaskKind, Transaction
 from gateway.jsontext import change, dump
 

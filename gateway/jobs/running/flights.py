@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from gateway.jobs.preparing import Prepared
+from gateway.jobs.running.preparing import Prepared
 from gateway.messages import Outcome, Request, Ticket
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.batch.job import Ending, OnInterrupt, Series, State
-from gateway.jobs.chunks import HandedBack
 from gateway.jobs.clients import EVERYBODY
-from gateway.jobs.flushing import Flusher
+from gateway.jobs.running.chunks import HandedBack
+from gateway.jobs.running.flushing import Flusher
 from gateway.messages import Failure, Outcome, Reason, Request
 from tests.support.batches import PATIENCE
 from tests.support.line_jobs import House, Upstream, Wall, house, running

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Sequence
 
 from gateway.batch.job import Job
 from gateway.execution.awaiting import Awaiting
-from gateway.jobs.flights import Flight, Noted
-from gateway.jobs.flushing import Flusher
+from gateway.jobs.ending.states import ENDED
 from gateway.jobs.kind import Line, LineFormat
-from gateway.jobs.pace import Pace
-from gateway.jobs.patience import PAUSE, was_held_off
-from gateway.jobs.preparing import Preparation, Prepared
-from gateway.jobs.share import Share
-from gateway.jobs.states import ENDED
+from gateway.jobs.running.flights import Flight, Noted
+from gateway.jobs.running.flushing import Flusher
+from gateway.jobs.running.pace import Pace
+from gateway.jobs.running.patience import PAUSE, was_held_off
+from gateway.jobs.running.preparing import Preparation, Prepared
+from gateway.jobs.running.share import Share
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Outcome
 

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Callable
 
 from gateway.config.jobs import JobSettings
-from gateway.jobs.share import CALM, Claim, Share
+from gateway.jobs.running.share import CALM, Claim, Share
 from tests.support.batches import PATIENCE
 from tests.support.clock import Clock
 

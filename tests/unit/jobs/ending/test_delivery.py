@@ -8,8 +8,8 @@ import pytest
 
 from gateway.batch.job import Delivery, Job, JobKind, LineProblem, State
 from gateway.config.jobs import CallbackSettings
-from gateway.jobs.delivery import Attempt, Deliveries, Posted, Poster, judge, plan, spell_pointer
 from gateway.jobs.drain import Drain
+from gateway.jobs.ending.delivery import Attempt, Deliveries, Posted, Poster, judge, plan, spell_pointer
 from gateway.jobs.ports import Handle, Records, Stop, StorageError, Task, TaskKind, Transaction
 from gateway.jsontext import change, load
 from gateway.storage.opening import Storage, open_storage

@@ -13,17 +13,17 @@ from typing import NamedTuple, Protocol
 
 from gateway.batch.job import Chunk, Job, JobKind, Series, State
 from gateway.jobs.cutting import window
-from gateway.jobs.flushing import Fenced, Flusher, flushing
+from gateway.jobs.ending.states import INPUT_GONE, fail, reach
 from gateway.jobs.gone import Gone, read_exactly
 from gateway.jobs.ids import ENTROPY_BYTES, make_id
 from gateway.jobs.keys import file_of, input_of
 from gateway.jobs.kind import Line
 from gateway.jobs.lines import split_chunk
-from gateway.jobs.pace import Pace
 from gateway.jobs.ports import StorageError, Task, TaskKind, Transaction
-from gateway.jobs.sending import Sending
-from gateway.jobs.share import Share
-from gateway.jobs.states import INPUT_GONE, fail, reach
+from gateway.jobs.running.flushing import Fenced, Flusher, flushing
+from gateway.jobs.running.pace import Pace
+from gateway.jobs.running.sending import Sending
+from gateway.jobs.running.share import Share
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Reason
 

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.jobs.destinations import FIRST_REST, GAP, LONGEST_REST, TURN, Destinations, read_destination
+from gateway.jobs.ending.destinations import FIRST_REST, GAP, LONGEST_REST, TURN, Destinations, read_destination
 
 HERE = ("hooks.example.com", 443)
 THERE = ("hooks.example.com", 8443)

@@ -28,16 +28,16 @@ from gateway.execution.families import Families
 from gateway.execution.run import Run
 from gateway.execution.scheduler import Ended, execute
 from gateway.jobs.asker import load_asker
-from gateway.jobs.chunks import HandedBack, is_poison
 from gateway.jobs.drain import Drain
-from gateway.jobs.flushing import Fenced, Flusher, flushing
+from gateway.jobs.ending.states import ENDED, fail
 from gateway.jobs.gone import Gone, read_exactly
-from gateway.jobs.journal import Past, recall
-from gateway.jobs.journalled import Journalled
 from gateway.jobs.keys import input_of
-from gateway.jobs.sending import LOOK_AGAIN
-from gateway.jobs.share import Share
-from gateway.jobs.states import ENDED, fail
+from gateway.jobs.running.chunks import HandedBack, is_poison
+from gateway.jobs.running.flushing import Fenced, Flusher, flushing
+from gateway.jobs.running.journal import Past, recall
+from gateway.jobs.running.journalled import Journalled
+from gateway.jobs.running.sending import LOOK_AGAIN
+from gateway.jobs.running.share import Share
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Failure, Reason
 

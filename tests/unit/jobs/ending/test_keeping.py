@@ -6,12 +6,12 @@ import pytest
 
 from gateway.batch.job import Ending, Job, JobKind, State
 from gateway.jobs.clients import EVERYBODY
-from gateway.jobs.expiry import expire
-from gateway.jobs.finalise import Finaliser
+from gateway.jobs.ending.expiry import expire
+from gateway.jobs.ending.finalise import Finaliser
+from gateway.jobs.ending.retention import Cleaning
 from gateway.jobs.kind import Frame
 from gateway.jobs.ports import Page, Task, TaskKind
 from gateway.jobs.reconcile import reconcile
-from gateway.jobs.retention import Cleaning
 from gateway.messages import Response
 from tests.support.line_jobs import House, Upstream, Wall, house, running
 from tests.support.plain_lines import line

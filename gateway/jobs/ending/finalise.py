@@ -8,12 +8,12 @@ import hashlib
 from collections.abc import Sequence
 
 from gateway.batch.job import Ending, Job, JobKind, LineProblem, Part, Series, State, StoredFile
+from gateway.jobs.ending.states import final_state, finish, give_up
 from gateway.jobs.gone import Gone, read_exactly
 from gateway.jobs.ids import ENTROPY_BYTES, make_id
 from gateway.jobs.keys import file_of, results_of
 from gateway.jobs.kind import Frame
 from gateway.jobs.ports import Files
-from gateway.jobs.states import final_state, finish, give_up
 from gateway.jobs.wiring import Wiring
 from gateway.messages import Reason
 

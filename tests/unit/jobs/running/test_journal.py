@@ -4,7 +4,7 @@ import pytest
 
 from gateway.batch.job import Part, Series
 from gateway.batch.routes import HeaderPolicy, Route, RouteTable
-from gateway.jobs.journal import Marks, Past, recall, spell_ended, spell_intent, spell_outcome
+from gateway.jobs.running.journal import Marks, Past, recall, spell_ended, spell_intent, spell_outcome
 from gateway.messages import Failure, Outcome, Reason, Request, Response
 
 ROUTES = RouteTable((Route("users", "/users", policy=HeaderPolicy(set=(("authorization", "old"),))),))
