@@ -5,6 +5,7 @@ Exit statuses: 0 it worked, 1 it did not, 2 the command line was wrong; 130 and 
 """
 
 import argparse
+import errno
 import importlib
 import os
 import signal
@@ -37,6 +38,9 @@ examples:
 exit status: 0 it worked, 1 it did not, 2 the command line was wrong"""
 
 
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
 class Parser(argparse.ArgumentParser):
     """Prints examples as they are written, says what is wrong in one line, and takes no abbreviated options."""
 
@@ -63,11 +67,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # The reader has gone (| head). Python flushes standard output once more at its end: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has gone (| head)
+        _write_no_more()
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        _write_no_more()
+        sys.stderr.write(f"gateway: cannot write standard output: {error.strerror}\n")
+        return 1
     return status
+
+
+def _write_no_more() -> None:
+    """Python flushes standard output once more at its end: let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: Sequence[str]) -> int:
