@@ -89,8 +89,9 @@ async def serve(settings: Settings, logs: Logs) -> int:
     app = await open_app(settings, logs)
     patience = 0.0
     try:
-        announce(await app.start(), logs)
+        listening = await app.start()
         _spare_the_collector()
+        announce(listening, logs)
         await ending.stop.wait()
         if await run_unless(ending.hurry, app.drain()):
             patience = GOODBYE

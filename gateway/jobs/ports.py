@@ -135,7 +135,8 @@ class Transaction(Protocol):
         """The chunk, from now on this token's and no other's, one attempt more; None if it is closed or not there."""
 
     async def holds(self, job_id: str, number: int, token: str, now: float) -> "Held | None":
-        """What became of the job of a chunk that is still this token's, or None. It also shows that somebody works on it."""
+        """What became of the running job of a chunk that is still this token's, or None. It also shows that somebody works on
+        it."""
 
     async def add_part(self, part: Part, succeeded: int, failed: int) -> None:
         """Add a part and count its lines; the chunk gets on, so its `attempts` are 0. `holds` comes first, in the same

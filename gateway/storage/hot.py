@@ -5,6 +5,7 @@ Each stands beside the names of its parameters, which begin with `p_`.
 
 from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 
+from gateway.batch.job import RUNNING
 from gateway.storage.statements import COUNTED
 from gateway.storage.tables import chunks, intents, jobs, parts
 
@@ -28,9 +29,15 @@ LEASE = (
 HELD = (
     select(jobs.c.ending, chunks.c.touched_at)
     .join(chunks)
-    .where(jobs.c.id == _JOB, chunks.c.number == _NUMBER, chunks.c.token == bindparam("p_token"), ~chunks.c.closed)
+    .where(
+        jobs.c.id == _JOB,
+        jobs.c.state.in_(sorted(RUNNING)),
+        chunks.c.number == _NUMBER,
+        chunks.c.token == bindparam("p_token"),
+        ~chunks.c.closed,
+    )
 )
-"""How the job is to end of a chunk that is the token's, and when the chunk was touched. p_job, p_number, p_token."""
+"""How the running job is to end of a chunk that is the token's, and when the chunk was touched. p_job, p_number, p_token."""
 
 TOUCH = update(chunks).where(*_CHUNK).values(touched_at=bindparam("p_now"))
 """Note that somebody works on a chunk. p_job, p_number, p_now."""

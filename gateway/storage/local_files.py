@@ -8,13 +8,14 @@ D. The folders that lead to it are made safe.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Lock
 
 from obstore.store import LocalStore
 
+from gateway.jobs.ports import NoSuchObject, StorageError
 from gateway.storage.failing import explain_files
 from gateway.storage.keys import check_key
 from gateway.storage.object_files import ObjectFiles, ObjectWriter
@@ -49,11 +50,30 @@ class LocalFiles:
             sync(folder)
             self._settled = ObjectFiles(LocalStore(self._objects, automatic_cleanup=True))
             self._staged = ObjectFiles(LocalStore(self._incoming))
-        self.read = self._settled.read
-        self.stream = self._settled.stream
         self.size = self._settled.size
         self.remove = self._settled.remove
         self.list = self._settled.list
+
+    async def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
+        """As in the port."""
+        with self._unless_all_are_gone():
+            return await self._settled.read(key, start, size)
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """As in the port."""
+        with self._unless_all_are_gone():
+            async for piece in self._settled.stream(key):
+                yield piece
+
+    @contextmanager
+    def _unless_all_are_gone(self) -> Iterator[None]:
+        """A disk that is not mounted may come back: no object is missing for good then."""
+        try:
+            yield
+        except NoSuchObject as error:
+            if self._objects.is_dir():
+                raise
+            raise StorageError(f"the files failed: there is no folder {self._objects}") from error
 
     async def put(self, key: str, content: bytes) -> None:
         """As in the port."""

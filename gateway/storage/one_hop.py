@@ -78,6 +78,7 @@ class OneHopConnection(aiosqlite.Connection):
     def __init__(self, connector: Callable[[], sqlite3.Connection], iter_chunk_size: int) -> None:
         super().__init__(connector, iter_chunk_size)
         self._put_off: list[Work] = []
+        self._has_failed = False
 
     def cursor(self) -> Any:
         """A cursor. aiosqlite gives one that has to be awaited; SQLAlchemy enters it."""
@@ -93,32 +94,32 @@ class OneHopConnection(aiosqlite.Connection):
         if not self._running or self._connection is None:
             raise ValueError("Connection closed")
         works, self._put_off = (*self._put_off, work), []
-        self._tx.put_nowait((done, partial(_do_all, works, self._connection)))
+        self._tx.put_nowait((done, partial(self._do_all, works, self._connection)))
         return done
 
     async def commit(self) -> None:
         """Keep what was done; if that fails, or what was put off, drop it: SQLAlchemy asks for no rollback then."""
-        works, self._put_off = (*self._put_off, sqlite3.Connection.commit), []
-        await self.do(partial(_do_all_or_drop, works))
+        await self.do(sqlite3.Connection.commit)
 
     async def rollback(self) -> None:
         """Drop what was done, and what was put off."""
         self._put_off.clear()
+        self._has_failed = False
         await self.do(sqlite3.Connection.rollback)
 
-
-def _do_all(works: Sequence[Work], connection: sqlite3.Connection) -> None:
-    for work in works:
-        work(connection)
-
-
-def _do_all_or_drop(works: Sequence[Work], connection: sqlite3.Connection) -> None:
-    try:
-        _do_all(works, connection)
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.rollback()
-        raise
+    def _do_all(self, works: Sequence[Work], connection: sqlite3.Connection) -> None:
+        """After one that fails nothing is done until the transaction is rolled back: the caller thinks that it is whole."""
+        try:
+            if self._has_failed:
+                raise sqlite3.OperationalError("the transaction has failed before")
+            for work in works:
+                work(connection)
+        except BaseException:
+            self._has_failed = works[-1] is not sqlite3.Connection.commit
+            if not self._has_failed:
+                with suppress(sqlite3.Error):
+                    connection.rollback()
+            raise
 
 
 def connect(path: Path) -> OneHopConnection:

@@ -54,9 +54,12 @@ class SqlRecords:
     async def close(self) -> None:
         """Give the database back. No transaction is open any more."""
         await asyncio.gather(*self._endings, return_exceptions=True)
-        for connection in self._idle:
-            await connection.close()
-        await self._engine.dispose()
+        idle, self._idle = self._idle, []
+        try:
+            for connection in idle:
+                await self._close(connection)
+        finally:
+            await self._engine.dispose()
 
     async def _finish(self, ending: Coroutine[None, None, None]) -> None:
         """Wait for it. Who is cancelled meanwhile does not take it along, so that what was kept is always announced."""
@@ -78,11 +81,15 @@ class SqlRecords:
 
     async def _drop(self, connection: AsyncConnection) -> None:
         try:
-            # What the caller hears is what went wrong before.
-            with suppress(StorageError), explain_records():
-                await connection.close()
+            await self._close(connection)
         finally:
             self._turns.release()
+
+    @staticmethod
+    async def _close(connection: AsyncConnection) -> None:
+        """What the caller hears is what went wrong before."""
+        with suppress(StorageError), explain_records():
+            await connection.close()
 
 
 async def _begin(connection: AsyncConnection) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.batch.job import (
     FINAL,
+    RUNNING,
     Chunk,
     Delivery,
     Ending,
@@ -84,6 +86,23 @@ async def test_a_transaction_that_fails_leaves_nothing(records: Records) -> None
         await add(records, make_job(2), make_job(1))
     async with records.begin() as tx:
         assert await tx.find_job(make_id(2)) is None
+
+
+async def test_a_transaction_that_has_failed_keeps_nothing_though_its_caller_goes_on(records: Records) -> None:
+    await add(records, make_job(1))
+
+    async def go_on() -> None:
+        async with records.begin() as tx:
+            await tx.add_job(make_job(2))
+            await tx.add_job(make_job(1))
+            with suppress(StorageError):
+                await tx.find_job(make_id(1))
+            await tx.add_job(make_job(3))
+
+    with pytest.raises(StorageError):
+        await go_on()
+    async with records.begin() as tx:
+        assert [job.id for job in await tx.list_jobs(Page(10))] == [make_id(1)]
 
 
 async def test_transactions_wait_for_each_other_in_turn(records: Records) -> None:
@@ -338,6 +357,15 @@ async def test_a_closed_chunk_is_nobodys(records: Records) -> None:
         assert await tx.close_chunk(job.id, 1) == 2
         assert await tx.close_chunk(job.id, 0) == 1
         assert await tx.close_chunk(job.id, 2) == 0
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_nobody_holds_a_chunk_of_a_job_that_does_not_run(records: Records, state: State) -> None:
+    job = make_job(state=state)
+    await add(records, job, chunks=1)
+    async with records.begin() as tx:
+        await tx.lease(job.id, 0, "t", 1.0)
+        assert (await tx.holds(job.id, 0, "t", 2.0) is not None) == (state in RUNNING)
 
 
 async def test_counts_are_sums_over_the_chunks_of_each_job(records: Records) -> None:

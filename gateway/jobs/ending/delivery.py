@@ -158,6 +158,8 @@ class Deliveries:
             async with self._drain.until_cut():
                 posted = await self._poster.post(begun.url, begun.id, begun.tenant, body)
         except TimeoutError:
+            if not self._drain.is_over:
+                raise
             await self._take_back(begun)
             return None
         after = judge(begun, posted, self._retries, self._now(), self._chance())

@@ -86,7 +86,7 @@ class Chunks:
         async with self._wiring.records.begin() as tx:
             chunk = await tx.lease(job_id, number, token, now)
             job = None if chunk is None else await tx.find_job(job_id)
-            if chunk is None or job is None:
+            if chunk is None or job is None or job.is_final:  # it may have failed for another chunk
                 return None
             if chunk.leases == 1:  # as nearly all are: nothing can be known of it
                 return _Resumed(chunk, job, frozenset(), frozenset())
@@ -120,8 +120,9 @@ class Chunks:
 
     async def _read(self, chunk: Chunk, job: Job) -> Sequence[Line]:
         key = input_of(job.id) if job.input_file is None else file_of(job.input_file)
-        # The last line of all may have no end, which is counted all the same.
-        content = await read_exactly(self._wiring.files, key, chunk.start, chunk.size, missing=1)
+        # Lines that came with the job are joined by line ends, so the last one has none, which is counted all the same.
+        missing = 1 if job.input_file is None else 0
+        content = await read_exactly(self._wiring.files, key, chunk.start, chunk.size, missing)
         return split_chunk(content, chunk.first_line)
 
     # b

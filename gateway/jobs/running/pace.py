@@ -8,6 +8,9 @@ FEWEST_AHEAD, MOST_AHEAD = 8, 256
 interrupted although they were not sent, so there are none where answers take longer than QUICK. Otherwise there are twice as
 many when a commit finds none left, half when most are."""
 
+SETTLED = 256
+"""Answers of a job until it may be ahead: a short one has little to gain, and would have as much to lose."""
+
 QUICK = 0.1
 """Seconds. A commit takes some hundredths."""
 
@@ -22,6 +25,7 @@ class Pace:
         self.ahead = 0
         self._noted = 0
         self._typical = 0.0
+        self._answers = 0
         self._waiting: set[Callable[[], None]] = set()
 
     def may_note(self, goes_on: bool, wake: Callable[[], None]) -> bool:
@@ -50,11 +54,12 @@ class Pace:
 
     def saw(self, seconds: float) -> None:
         """An answer took so long."""
+        self._answers += 1
         self._typical = self._typical * (1 - _WEIGHT) + seconds * _WEIGHT if self._typical else seconds
 
     def adapt(self, left: int) -> None:
         """A commit has come back, and what could be sent was; so many of the noted ones are left."""
-        if not self._typical or self._typical > QUICK:
+        if self._answers < SETTLED or self._typical > QUICK:
             self.ahead = 0
         elif not left:
             self.ahead = min(2 * self.ahead, MOST_AHEAD) or FEWEST_AHEAD

@@ -68,7 +68,7 @@ def test_a_reader_that_leaves_ends_it_quietly() -> None:
 
 @pytest.mark.parametrize("argv", [["schema"], ["version"], ["jobs", "key"]])
 def test_a_full_disk_is_told_in_one_line(argv: list[str]) -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         _, complaint = (process := run(*argv, stdout=full)).communicate()
     assert (process.returncode, complaint) == (1, b"gateway: cannot write standard output: No space left on device\n")
 

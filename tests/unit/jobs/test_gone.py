@@ -10,8 +10,9 @@ import pytest
 
 from gateway.batch.job import Chunk, Ending, Job, JobKind, LineProblem, Part, Series, State
 from gateway.jobs.ending.finalise import Finaliser
-from gateway.jobs.ports import Page, StorageError
-from tests.support.line_jobs import House, Upstream, house, running
+from gateway.jobs.ports import Files, NoSuchObject, Page, StorageError
+from gateway.jobs.running.chunks import Chunks
+from tests.support.line_jobs import House, NoEnvelopes, Upstream, house, running
 from tests.support.native_jobs import attempt, native_house, noted, submit
 from tests.support.plain_lines import line
 
@@ -112,6 +113,65 @@ async def test_lines_that_were_cut_off_are_not_passed_over_in_silence(tmp_path: 
             ended = await at.ended(job.id)
     assert (ended.state, [one.message for one in ended.problems]) == (State.FAILED, ["The input of this batch is gone."])
     assert not upstream.requests
+
+
+class Torn:
+    """Files of which nothing beyond `whole` bytes can be read."""
+
+    def __init__(self, files: Files, whole: int) -> None:
+        self.put, self.open, self.stream, self.size, self.remove, self.list = (
+            files.put, files.open, files.stream, files.size, files.remove, files.list
+        )  # fmt: skip
+        self._files = files
+        self._whole = whole
+
+    async def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
+        """As in the port."""
+        if start >= self._whole:
+            raise NoSuchObject(key)
+        return (await self._files.read(key, start, size))[: self._whole - start]
+
+
+async def test_the_last_byte_of_an_uploaded_file_is_missed_too(tmp_path: Path) -> None:
+    all_but_one = sum(len(one) + 1 for one in EIGHT) - 2
+    async with (
+        house(tmp_path, Upstream(), wrap=lambda records, files, queue: (records, Torn(files, all_but_one), queue)) as at,
+        running(at),
+    ):
+        ended = await at.ended((await at.submit(EIGHT)).id)
+        assert at.errors == []
+    assert (ended.state, [one.message for one in ended.problems]) == (State.FAILED, ["The input of this batch is gone."])
+
+
+async def test_a_job_that_failed_for_one_chunk_sends_nothing_more_for_the_others(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.holding = True
+    half = sum(len(one) + 1 for one in EIGHT[:4])
+    settings: dict[str, Any] = {"chunk_lines": 2, "concurrency_per_job": 1}
+    async with (
+        house(tmp_path, upstream, wrap=lambda records, files, queue: (records, Torn(files, half), queue), **settings) as at,
+        running(at),
+    ):
+        job = await at.submit(EIGHT)
+        ended = await at.ended(job.id)
+        await at.reaches(job.id, lambda _: not (at.share.in_flight or at.share.waiting))
+        assert at.errors == []
+    assert ended.state is State.FAILED
+    # The one in flight is cancelled once its chunk looks at the job. The other chunk may have had a turn before it does.
+    assert len(upstream.requests) <= 2
+
+
+async def test_every_chunk_may_find_that_the_input_is_gone(tmp_path: Path) -> None:
+    async with (
+        house(tmp_path, Upstream(), wrap=lambda records, files, queue: (records, Torn(files, 0), queue), chunk_lines=2) as at,
+        running(at),
+    ):
+        job = await at.submit(EIGHT)
+        assert (await at.ended(job.id)).state is State.FAILED
+        late = Chunks(at.wiring, at.share, NoEnvelopes())
+        for number in range(4):
+            await late.run(job.id, number)
+        assert at.errors == []
 
 
 @pytest.mark.parametrize("what", ["input", "journal"])

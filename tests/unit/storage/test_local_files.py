@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.jobs.ports import StorageError
+from gateway.jobs.ports import NoSuchObject, StorageError
 from gateway.storage.local_files import LocalFiles, sync
 
 
@@ -56,6 +56,21 @@ async def test_what_a_killed_process_left_is_removed_at_start(tmp_path: Path) ->
     files = LocalFiles(tmp_path, os.urandom)
     assert list((tmp_path / "incoming").iterdir()) == []
     assert await files.read("kept") == b"1"
+
+
+async def test_what_is_not_there_because_nothing_is_may_come_back(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path, os.urandom)
+    await files.put("jobs/a/part", b"hello")
+    (tmp_path / "objects").rename(tmp_path / "unmounted")
+    with pytest.raises(StorageError, match="there is no folder") as reading:
+        await files.read("jobs/a/part")
+    with pytest.raises(StorageError, match="there is no folder") as streaming:
+        [piece async for piece in files.stream("jobs/a/part")]
+    assert NoSuchObject not in {reading.type, streaming.type}
+    (tmp_path / "unmounted").rename(tmp_path / "objects")
+    assert await files.read("jobs/a/part") == b"hello"
+    with pytest.raises(NoSuchObject):
+        await files.read("jobs/a/other")
 
 
 async def test_folders_that_are_empty_go_away(tmp_path: Path) -> None:
