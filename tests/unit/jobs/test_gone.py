@@ -10,7 +10,7 @@ import pytest
 
 from gateway.batch.job import Chunk, Ending, Job, JobKind, LineProblem, Part, Series, State
 from gateway.jobs.ending.finalise import Finaliser
-from gateway.jobs.ports import Files, NoSuchObject, Page, StorageError
+from gateway.jobs.ports import Files, NoSuchObject, Page, Queue, Records, StorageError
 from gateway.jobs.running.chunks import Chunks
 from tests.support.line_jobs import House, NoEnvelopes, Upstream, house, running
 from tests.support.native_jobs import attempt, native_house, noted, submit
@@ -123,13 +123,13 @@ class Torn:
             files.put, files.open, files.stream, files.size, files.remove, files.list
         )  # fmt: skip
         self._files = files
-        self._whole = whole
+        self.whole = whole
 
     async def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
         """As in the port."""
-        if start >= self._whole:
+        if start >= self.whole:
             raise NoSuchObject(key)
-        return (await self._files.read(key, start, size))[: self._whole - start]
+        return (await self._files.read(key, start, size))[: self.whole - start]
 
 
 async def test_the_last_byte_of_an_uploaded_file_is_missed_too(tmp_path: Path) -> None:
@@ -161,17 +161,23 @@ async def test_a_job_that_failed_for_one_chunk_sends_nothing_more_for_the_others
     assert len(upstream.requests) <= 2
 
 
-async def test_every_chunk_may_find_that_the_input_is_gone(tmp_path: Path) -> None:
-    async with (
-        house(tmp_path, Upstream(), wrap=lambda records, files, queue: (records, Torn(files, 0), queue), chunk_lines=2) as at,
-        running(at),
-    ):
+async def test_chunks_of_a_job_that_failed_are_left_alone_though_the_input_is_there_again(tmp_path: Path) -> None:
+    torn: list[Torn] = []
+
+    def tear(records: Records, files: Files, queue: Queue) -> tuple[Records, Files, Queue]:
+        torn.append(Torn(files, 0))
+        return records, torn[0], queue
+
+    upstream = Upstream()
+    async with house(tmp_path, upstream, wrap=tear, chunk_lines=2) as at, running(at):
         job = await at.submit(EIGHT)
         assert (await at.ended(job.id)).state is State.FAILED
         late = Chunks(at.wiring, at.share, NoEnvelopes())
-        for number in range(4):
-            await late.run(job.id, number)
+        for torn[0].whole in (0, 1 << 20):
+            for number in range(4):
+                await late.run(job.id, number)
         assert at.errors == []
+    assert not upstream.requests
 
 
 @pytest.mark.parametrize("what", ["input", "journal"])
