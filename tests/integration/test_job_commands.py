@@ -133,7 +133,7 @@ def test_what_is_no_id_is_a_mistake_of_the_command_line(action: str, nothing: st
 
 
 @pytest.mark.parametrize("action", ["list", "callbacks", "results"])
-async def test_a_reader_that_leaves_ends_it_quietly(tmp_path: Path, action: str) -> None:
+async def test_a_reader_that_leaves_ends_it_quietly_and_a_full_disk_in_one_line(tmp_path: Path, action: str) -> None:
     async with (
         ScriptedUpstream(lambda _: respond_json({})) as upstream,
         gateway_with_jobs(upstream, tmp_path) as gateway,
@@ -147,7 +147,12 @@ async def test_a_reader_that_leaves_ends_it_quietly(tmp_path: Path, action: str)
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=writer, stderr=asyncio.subprocess.PIPE)
         os.close(writer)
         _, complaint = await process.communicate()
-    assert (process.returncode, complaint) == (128 + signal.SIGPIPE, b"")
+        assert (process.returncode, complaint) == (128 + signal.SIGPIPE, b"")
+        full = os.open("/dev/full", os.O_WRONLY)
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=full, stderr=asyncio.subprocess.PIPE)
+        os.close(full)
+        _, of_full = await process.communicate()
+        assert (process.returncode, of_full) == (1, b"gateway: cannot write standard output: No space left on device\n")
 
 
 def test_a_new_key_and_its_hash_belong_together(capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,9 +108,9 @@ def main(arguments: argparse.Namespace) -> int:
     except CannotAsk as error:
         show([f"gateway jobs {arguments.action}: {error}"], sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader has gone, as with any verb
-        raise
     except OSError as error:
+        if error.filename is None:  # standard output, as with any verb
+            raise
         show([f"gateway jobs {arguments.action}: cannot write {error.filename}: {error.strerror}"], sys.stderr)
         return 1
 
