@@ -5,6 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 
+class Cut(Exception):
+    """The time of the stop was over first."""
+
+
 class Drain:
     """Whether running jobs are to come to rest. Listeners are called when that begins, and when time is over."""
 
@@ -33,19 +37,24 @@ class Drain:
 
     @asynccontextmanager
     async def until_cut(self) -> AsyncIterator[None]:
-        """Do what may be cut short: TimeoutError if time is over before the block ends."""
-        async with asyncio.timeout(None) as block:
+        """Do what may be cut short: Cut if time is over before the block ends."""
+        block = asyncio.timeout(None)
 
-            def look() -> None:
-                if self.is_over and not block.expired():
-                    block.reschedule(0.0)
+        def look() -> None:
+            if self.is_over and not block.expired():
+                block.reschedule(0.0)
 
-            self.listen(look)
-            try:
+        try:
+            async with block:
+                self.listen(look)
                 look()
                 yield
-            finally:
-                self.ignore(look)
+        except TimeoutError:
+            if block.expired():
+                raise Cut from None
+            raise
+        finally:
+            self.ignore(look)
 
     def _tell(self) -> None:
         for call in list(self._listeners):

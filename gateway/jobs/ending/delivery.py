@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.batch.job import Delivery, Job, JobKind
 from gateway.config.jobs import CallbackSettings
-from gateway.jobs.drain import Drain
+from gateway.jobs.drain import Cut, Drain
 from gateway.jobs.ending.destinations import Destinations, read_destination
 from gateway.jobs.ports import Files, NoSuchObject, Queue, Records, Task, TaskKind, Transaction
 from gateway.jsontext import change, dump
@@ -157,9 +157,7 @@ class Deliveries:
         try:
             async with self._drain.until_cut():
                 posted = await self._poster.post(begun.url, begun.id, begun.tenant, body)
-        except TimeoutError:
-            if not self._drain.is_over:
-                raise
+        except Cut:
             await self._take_back(begun)
             return None
         after = judge(begun, posted, self._retries, self._now(), self._chance())
