@@ -11,17 +11,17 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from gateway.batch.job import Job, OnInterrupt, Series
+from gateway.batch.job import Job, Series
 from gateway.execution.engine import Engine
 from gateway.jobs.running.flushing import Flusher
 from gateway.jobs.running.journal import Marks, Past, spell_ended, spell_intent, spell_outcome
 from gateway.jobs.running.patience import PAUSE, was_held_off
+from gateway.jobs.running.resending import KEY, may_resend
 from gateway.jobs.running.share import Claim, Share
-from gateway.messages import IDEMPOTENT_METHODS, Failure, Outcome, Reason, Request, SendThen, Ticket
+from gateway.messages import Failure, Outcome, Reason, Request, SendThen, Ticket
 
 Done = Callable[[Outcome], None]
 
-KEY = "idempotency-key"
 
 _INTERRUPTED = Failure(
     Reason.INTERRUPTED, "the gateway was stopped while this was in flight, and it is not sent twice", maybe_processed=True
@@ -133,14 +133,8 @@ class Journalled:
 
     # c
     def _is_resendable(self, request: Request) -> bool:
-        match self._job.on_interrupt:
-            case OnInterrupt.RESEND:
-                return True
-            case OnInterrupt.FAIL:
-                return False
-            case OnInterrupt.AUTO:
-                keyed = request.upstream in self._keyed or any(name == KEY for name, _ in request.headers)
-                return keyed or request.method in IDEMPOTENT_METHODS
+        is_keyed = request.upstream in self._keyed or _has_key(request)
+        return may_resend(self._job.on_interrupt, request.method, is_keyed)
 
     def _intend(self, waiting: "_Waiting") -> None:
         self._intending.add(waiting)
@@ -157,7 +151,7 @@ class Journalled:
         """Send it. Its time begins now: what it waited for room is not the upstream's."""
         request = waiting.request
         request = request._replace(deadline=request.deadline + self._clock() - waiting.since)
-        if request.upstream in self._keyed and not any(name == KEY for name, _ in request.headers):
+        if request.upstream in self._keyed and not _has_key(request):
             key = (KEY, f"{self._job.id}:{waiting.mark}")
             request = request._replace(headers=(*request.headers, key))
         waiting.ticket = None
@@ -241,3 +235,7 @@ class _Waiting:
         if self.claim is not None:
             claim, self.claim = self.claim, None
             self._journalled.leave(claim, self.request.upstream)
+
+
+def _has_key(request: Request) -> bool:
+    return any(name == KEY for name, _ in request.headers)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gateway.batch.job import Job, OnInterrupt
+from gateway.batch.job import Job
 from gateway.batch.lookup import Lookup
 from gateway.batch.operation import Envelope, Operation
 from gateway.batch.plan import make_plan
@@ -13,10 +13,10 @@ from gateway.execution.budget import Budget
 from gateway.execution.dispatch import Dispatch
 from gateway.jobs.asker import load_asker
 from gateway.jobs.kind import Line, LineFormat
+from gateway.jobs.running.resending import KEY, may_resend
 from gateway.jobs.wiring import Wiring
-from gateway.messages import IDEMPOTENT_METHODS, Failure, Outcome, Request
+from gateway.messages import Failure, Outcome, Request
 
-_KEY = "idempotency-key"
 _REQUEST_ID = "x-request-id"
 _UNLIMITED = 1 << 62
 
@@ -77,13 +77,8 @@ class Preparation:
         return Step(0, operation, step.route, step.headers, settled=step.settled)
 
     def _resends(self, operation: Operation, upstream: str) -> bool:
-        match self._job.on_interrupt:
-            case OnInterrupt.RESEND:
-                return True
-            case OnInterrupt.FAIL:
-                return False
-            case OnInterrupt.AUTO:
-                return operation.method in IDEMPOTENT_METHODS or upstream in self._keyed or _has_key(operation)
+        is_keyed = upstream in self._keyed or _has_key(operation)
+        return may_resend(self._job.on_interrupt, operation.method, is_keyed)
 
     def fill(self, prepared: Prepared) -> Request | Failure:
         """The request. Nobody waits for it, so it has all the time its upstream is given."""
@@ -97,7 +92,7 @@ class Preparation:
         upstream, method, target, headers, body, deadline = request
         headers += ((_REQUEST_ID, self.request_id(prepared.line)),)
         if upstream in self._keyed and not _has_key(step.operation):
-            headers += ((_KEY, f"{self._job.id}:{prepared.line.number}"),)
+            headers += ((KEY, f"{self._job.id}:{prepared.line.number}"),)
         return Request(upstream, method, target, headers, body, deadline)
 
     def request_id(self, line: Line) -> str:
@@ -111,4 +106,4 @@ class Preparation:
 
 
 def _has_key(operation: Operation) -> bool:
-    return any(name == _KEY and parts is not None for name, parts in operation.headers)
+    return any(name == KEY and parts is not None for name, parts in operation.headers)
