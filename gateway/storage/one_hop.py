@@ -99,7 +99,12 @@ class OneHopConnection(aiosqlite.Connection):
 
     async def commit(self) -> None:
         """Keep what was done; if that fails, or what was put off, drop it: SQLAlchemy asks for no rollback then."""
-        await self.do(sqlite3.Connection.commit)
+        try:
+            await self.do(sqlite3.Connection.commit)
+        except BaseException:
+            with suppress(sqlite3.Error):
+                await self.rollback()
+            raise
 
     async def rollback(self) -> None:
         """Drop what was done, and what was put off."""
@@ -115,10 +120,7 @@ class OneHopConnection(aiosqlite.Connection):
             for work in works:
                 work(connection)
         except BaseException:
-            self._has_failed = works[-1] is not sqlite3.Connection.commit
-            if not self._has_failed:
-                with suppress(sqlite3.Error):
-                    connection.rollback()
+            self._has_failed = True
             raise
 
 
