@@ -104,8 +104,13 @@ class Transaction(Protocol):
     async def add_job(self, job: Job) -> None:
         """Add one."""
 
-    async def find_job(self, job_id: str, tenant: str | None = None, kind: JobKind | None = None) -> Job | None:
-        """The job with this id, counts included, if it is the tenant's and of the kind; None means any."""
+    async def find_job(
+        self, job_id: str, tenant: str | None = None, kind: JobKind | None = None, counted: bool = True
+    ) -> Job | None:
+        """The job with this id, if it is the tenant's and of the kind; None means any.
+
+        Its counts take the longer the more chunks it has: they are 0 unless `counted`.
+        """
 
     async def list_jobs(
         self, page: Page, tenant: str | None = None, kind: JobKind | None = None, states: frozenset[State] | None = None

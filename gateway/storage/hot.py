@@ -16,6 +16,9 @@ _CHUNK = (chunks.c.job == _JOB, chunks.c.number == _NUMBER)
 FIND_JOB = select(*COUNTED).where(jobs.c.id == _JOB)
 """A job with its counts. p_job."""
 
+FIND_UNCOUNTED = select(jobs).where(jobs.c.id == _JOB)
+"""A job without its counts. p_job."""
+
 LEASE = (
     update(chunks)
     .where(*_CHUNK, ~chunks.c.closed)

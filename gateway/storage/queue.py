@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gateway.jobs.ports import Handle, Stop, Task, TaskKind, Transaction
 from gateway.storage.lane import Lane
-from gateway.storage.sql_records import SqlTransaction
+from gateway.storage.sql_transaction import SqlTransaction
 
 Report = Callable[[Task, Exception], None]
 Name = tuple[TaskKind, str]

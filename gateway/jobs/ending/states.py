@@ -71,6 +71,6 @@ async def fail(wiring: Wiring, chunk: Chunk, problems: tuple[LineProblem, ...]) 
     """End the job of a leased chunk for what is wrong with its input."""
     async with wiring.records.begin() as tx:
         held = await tx.holds(chunk.job, chunk.number, chunk.token, wiring.now())
-        job = None if held is None else await tx.find_job(chunk.job)
+        job = None if held is None else await tx.find_job(chunk.job, counted=False)
         if job is not None:
             await give_up(wiring, tx, job, problems)

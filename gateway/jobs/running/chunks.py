@@ -85,7 +85,7 @@ class Chunks:
         token = make_id("", now, self._wiring.entropy(ENTROPY_BYTES))
         async with self._wiring.records.begin() as tx:
             chunk = await tx.lease(job_id, number, token, now)
-            job = None if chunk is None else await tx.find_job(job_id)
+            job = None if chunk is None else await tx.find_job(job_id, counted=False)
             if chunk is None or job is None or job.is_final:  # it may have failed for another chunk
                 return None
             if chunk.leases == 1:  # as nearly all are: nothing can be known of it
@@ -176,7 +176,7 @@ class Chunks:
             await self._finish(tx, chunk.job)
 
     async def _finish(self, tx: Transaction, job_id: str) -> None:
-        job = await tx.find_job(job_id)
+        job = await tx.find_job(job_id, counted=False)
         if job is None:  # forgotten meanwhile
             return
         if job.ending is None:

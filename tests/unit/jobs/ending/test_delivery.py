@@ -13,7 +13,8 @@ from gateway.jobs.ending.delivery import Attempt, Deliveries, Posted, Poster, ju
 from gateway.jobs.ports import Handle, Records, Stop, StorageError, Task, TaskKind, Transaction
 from gateway.jsontext import change, load
 from gateway.storage.opening import Storage, open_storage
-from gateway.storage.sql_records import SqlRecords, SqlTransaction
+from gateway.storage.sql_records import SqlRecords
+from gateway.storage.sql_transaction import SqlTransaction
 from tests.support.batches import PATIENCE
 from tests.support.clock import Clock
 
