@@ -12,7 +12,10 @@ SLACK = 0.001
 
 
 class Alarm:
-    """Calls `ring(now)` at a deadline; that returns the next there is. `wakes` is when it will ring, in seconds of `clock`."""
+    """Calls `ring(due)` at a deadline: what is `due` by then is over. That returns the next deadline there is.
+
+    `wakes` is when it will ring, in seconds of `clock`.
+    """
 
     def __init__(self, ring: Callable[[float], float], clock: Callable[[], float]) -> None:
         self._ring = ring

@@ -28,6 +28,9 @@ class Call(Protocol):
     def until(self) -> float:
         """When to look whether its time is over."""
 
+    def end_wait(self, now: float) -> None:
+        """It waits for a place no more, whatever comes next."""
+
     def look(self, now: float) -> None:
         """End it if its time is over."""
 

@@ -241,12 +241,13 @@ class Pool:
 
     # until when
 
-    def _sweep(self, now: float) -> float:
+    def _sweep(self, due: float) -> float:
         """End what is over; when to come again."""
-        self._close_stale(now)
-        late = [exchange for exchange in self._exchanges() if exchange.until <= now]
+        self._close_stale(due)
+        late = [exchange for exchange in self._exchanges() if exchange.until <= due]
         for exchange in sorted(late, key=lambda exchange: exchange.until):
-            exchange.look(now)
+            exchange.end_wait(self._clock())
+            exchange.look(due)
         return min(
             min([exchange.until for exchange in self._exchanges()], default=math.inf),
             min([connection.expires for connection in self._idle], default=math.inf),

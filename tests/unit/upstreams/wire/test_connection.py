@@ -58,6 +58,9 @@ class Play:
     def closed(self, connection: Connection) -> None:
         self.told.append("closed")
 
+    def end_wait(self, now: float) -> None:
+        """Never waits."""
+
     def look(self, now: float) -> None:
         """Never late."""
 
