@@ -1,7 +1,6 @@
 """Content codings are undone as the bytes come in, and only so far."""
 
 import gzip
-import time
 import zlib
 from collections.abc import Callable
 
@@ -164,9 +163,7 @@ def test_a_bomb_costs_no_more_than_the_limit(coding: str) -> None:
     }
     bomb = compress[coding](zeros)
     body = Body(coding, limit)
-    started = time.process_time()
     assert body.feed(bomb) is Reason.UPSTREAM_TOO_LARGE
-    assert time.process_time() - started < 0.5  # 200 MiB would take longer; the limit takes about a hundredth
     assert limit < body._size <= limit + (1 << 20)
 
 
