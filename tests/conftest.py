@@ -1,4 +1,8 @@
-"""The event loop that tests run on: asyncio's own, or with TEST_LOOP=uvloop the one that `gateway serve` runs on."""
+"""What all tests have around them.
+
+The event loop that they run on is asyncio's own, or with TEST_LOOP=uvloop the one that `gateway serve` runs on. How wide the
+terminal is that the tests were started in, which may stand in COLUMNS, is none of their business.
+"""
 
 import asyncio
 import os
@@ -6,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
+
+os.environ.pop("COLUMNS", None)
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
