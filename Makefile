@@ -7,6 +7,9 @@ UV := uv==0.13.9
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make lock"
 
+# A process for each processor, each with whole files: most of what tests wait for is gateways that start.
+SHARED_OUT := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +46,7 @@ test: setup setup-servers ## every check that needs Python only
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --ignore=tests/clients
+	$(BIN)/python -m pytest $(SHARED_OUT) --ignore=tests/clients
 
 .PHONY: beside-compiled
 beside-compiled: compiled setup-servers # everything but the source, which would be imported in the place of what is installed
@@ -59,7 +62,7 @@ UNCOMPILED := clients architecture unit/storage unit/callbacks contract/test_rec
 
 .PHONY: test-compiled
 test-compiled: beside-compiled ## the tests of behaviour once more, against the compiled gateway and on uvloop
-	cd .venv-compiled/tree && TEST_LOOP=uvloop ../bin/python -m pytest --timeout-method=thread $(addprefix --ignore=tests/,$(UNCOMPILED))
+	cd .venv-compiled/tree && TEST_LOOP=uvloop ../bin/python -m pytest $(SHARED_OUT) --timeout-method=thread $(addprefix --ignore=tests/,$(UNCOMPILED))
 
 .PHONY: test-clients
 test-clients: setup setup-clients ## the checks that need Prometheus, nginx and Node; as root, installs Debian's packages when missing
