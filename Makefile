@@ -56,9 +56,8 @@ beside-compiled: compiled setup-servers # everything but the source, which would
 
 # Tests of rooms that are not compiled, and of the source itself.
 UNCOMPILED := clients architecture unit/storage unit/callbacks contract/test_records.py contract/test_files.py \
-	contract/test_queue.py faults/test_kill_nine.py faults/test_job_crashes.py faults/test_storage_faults.py \
-	faults/test_callback_faults.py integration/test_callbacks.py integration/test_job_commands.py integration/test_tenants.py \
-	integration/test_ivvy.py integration/test_openai_files.py
+	contract/test_queue.py faults/test_storage_faults.py faults/test_callback_faults.py integration/test_callbacks.py \
+	integration/test_job_commands.py integration/test_tenants.py integration/test_openai_files.py
 
 .PHONY: test-compiled
 test-compiled: beside-compiled ## the tests of behaviour once more, against the compiled gateway and on uvloop

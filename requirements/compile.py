@@ -30,7 +30,7 @@ def main() -> None:
     problem = explain_missing_compiler()
     if problem:
         sys.exit(problem)
-    print(f"Compiling the gateway into {environment.name}: about two minutes", flush=True)
+    print(f"Compiling the gateway into {environment.name}: about three minutes", flush=True)
     ready.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))

@@ -73,12 +73,12 @@ def test_the_list_of_what_is_compiled_leads_to_files() -> None:
 
 
 def test_no_exception_can_leak_from_what_is_compiled() -> None:
-    leaks = {path.name: list(find_leaks(ast.parse(path.read_bytes()))) for path in find_compiled()}
+    leaks = {path: list(find_leaks(ast.parse(path.read_bytes()))) for path in find_compiled()}
     assert {name: found for name, found in leaks.items() if found} == {}
 
 
 def test_no_field_has_a_type_that_cannot_be_named_in_c() -> None:
-    fields = {path.name: list(find_unspeakable(ast.parse(path.read_bytes()))) for path in find_compiled()}
+    fields = {path: list(find_unspeakable(ast.parse(path.read_bytes()))) for path in find_compiled()}
     assert {name: found for name, found in fields.items() if found} == {}
 
 

@@ -7,6 +7,7 @@
 What is cut short anywhere here is done again from a.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -139,9 +140,12 @@ class Chunks:
                 flusher.add(spelled.series, line.number, spelled.content, spelled.counted)
         sending = Sending(self._wiring, job, lines, self._share, flusher, rest, self._find_pace(job))
         try:
-            return await sending.run()
+            await sending.begin()
         finally:
+            closing = sending.end()
             unsent.extend(sending.unsent)
+            await asyncio.gather(*closing, return_exceptions=True)
+        return sending.is_complete
 
     def _find_pace(self, job: Job) -> Pace:
         if len(self._paces) >= _REMEMBERED:

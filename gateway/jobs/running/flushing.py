@@ -15,12 +15,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import NamedTuple
 
 from gateway.batch.job import Chunk, Ending, JobKind, Part, Series
 from gateway.execution.budget import Budget
 from gateway.jobs.keys import part_of
 from gateway.jobs.ports import StorageError, Transaction
+from gateway.jobs.running.holding import Held, Holding
 from gateway.jobs.wiring import Flushed, Wiring
 
 POLL = 1.0
@@ -40,35 +40,21 @@ class Fenced(Exception):
     """Somebody else works on the chunk: nothing of ours counts any more."""
 
 
-class _Held(NamedTuple):
-    """`taken` bytes of the budget are given back when it is safe."""
-
-    line: int
-    record: bytes
-    counted: bool | None
-    taken: int
-
-
 class Flusher:
     """The results of one leased chunk on their way to the store.
 
-    `ending` is the job's, as last read. `unflushed` counts the bytes that are not safe yet, those being flushed included.
-    `listener` is called, if it is set, after each flush and when `ending` is news. `last` is what the transaction of the last
-    flush does beside, if it is set.
+    `ending` is the job's, as last read. `listener` is called, if it is set, after each flush and when `ending` is news. `last`
+    is what the transaction of the last flush does beside, if it is set.
     """
 
     def __init__(self, wiring: Wiring, chunk: Chunk, kind: JobKind) -> None:
         self.ending: Ending | None = None
-        self.unflushed = 0
         self.listener: Callable[[], None] | None = None
         self.last: Last | None = None
         self._wiring = wiring
         self._chunk = chunk
         self._kind = kind
-        self._held: dict[Series, list[_Held]] = {}
-        self._count = 0
-        self._size = 0
-        self._budget = Budget(wiring.engine.budget.limit, wiring.engine.budget)
+        self._holding = Holding(Budget(wiring.engine.budget.limit, wiring.engine.budget))
         self._intents: list[int] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._flushes = 0
@@ -81,20 +67,19 @@ class Flusher:
         self._is_over = False
         self._oldest = 0.0
 
+    @property
+    def unflushed(self) -> int:
+        """Bytes of results that are not safe yet."""
+        return self._holding.unflushed
+
     # a
     def add(self, series: Series, line: int, record: bytes, counted: bool | None) -> None:
         """Hold the record of a line until the next flush. `counted`: as a success, a failure, or not at all."""
-        size = len(record)
-        # It is here already, and too dear to be dropped: who sends looks at the budget before.
-        taken = size if self._budget.take(size) else 0
-        self._held.setdefault(series, []).append(_Held(line, record, counted, taken))
-        if not self._count:
+        holding, flush = self._holding, self._wiring.settings.flush
+        if not holding.count:
             self._oldest = asyncio.get_running_loop().time()
-        self._count += 1
-        self._size += size
-        self.unflushed += size
-        flush = self._wiring.settings.flush
-        if self._count >= flush.results or self._size >= flush.size:
+        holding.add(series, line, record, counted)
+        if holding.count >= flush.results or holding.size >= flush.size:
             self._hurry.set()
             self._full.set()
         self._news.set()
@@ -131,16 +116,16 @@ class Flusher:
             try:
                 await self._commit(await self._put(held), held, intents, last)
             except BaseException:
-                self._hold_again(held)
+                self._holding.hold_again(held)
                 self._intents = intents + self._intents
                 self._waiting = waiting + self._waiting
                 raise
-            self._release(held)
+            self._holding.release(held)
             self._is_over = last is not None
             self._report(held, self._wiring.engine.clock() - began)
         self._tell(waiting)
 
-    def _report(self, held: dict[Series, list[_Held]], seconds: float) -> None:
+    def _report(self, held: Held, seconds: float) -> None:
         if held:
             counted = [one.counted for some in held.values() for one in some]
             # What a native batch does not count are notes in its journal, and no lines.
@@ -149,7 +134,7 @@ class Flusher:
 
     async def _flush_intents(self) -> None:
         """Commit the intents alone, unless what they mean stands in a journal that is not safe yet."""
-        if Series.JOURNAL in self._held:
+        if self._holding.holds(Series.JOURNAL):
             await self._flush()
             return
         async with self._flushing:
@@ -164,12 +149,10 @@ class Flusher:
                 raise
         self._tell(waiting)
 
-    def _take_held(self) -> dict[Series, list[_Held]]:
-        held, self._held = self._held, {}
-        self._count = self._size = 0
+    def _take_held(self) -> Held:
         for event in (self._news, self._hurry, self._full):
             event.clear()
-        return held
+        return self._holding.take()
 
     def _tell(self, waiting: "list[asyncio.Future[None]]") -> None:
         for committed in waiting:
@@ -178,21 +161,21 @@ class Flusher:
         if self.listener is not None:
             self.listener()
 
-    async def _put(self, held: dict[Series, list[_Held]]) -> list[Part]:
+    async def _put(self, held: Held) -> list[Part]:
         chunk = self._chunk
         parts = []
         for series, records in held.items():
             self._flushes += 1
             key = part_of(chunk, self._flushes, series)
-            await self._wiring.files.put(key, b"".join([one.record for one in records]))
-            index = tuple([(one.line, len(one.record)) for one in records])
+            await self._wiring.files.put(key, b"".join([one.content for one in records]))
+            index = tuple([(one.line, len(one.content)) for one in records])
             parts.append(Part(chunk.job, chunk.number, series, key, index))
         return parts
 
     async def _commit(
         self,
         parts: list[Part],
-        held: dict[Series, list[_Held]],
+        held: Held,
         intents: list[int],
         last: Last | None,
     ) -> None:
@@ -210,17 +193,6 @@ class Flusher:
                 await last(tx)
         self.ending = found.ending
 
-    def _hold_again(self, held: dict[Series, list[_Held]]) -> None:
-        for series, records in held.items():
-            self._held[series] = records + self._held.get(series, [])
-            self._count += len(records)
-            self._size += sum([len(one.record) for one in records])
-
-    def _release(self, held: dict[Series, list[_Held]]) -> None:
-        for records in held.values():
-            self.unflushed -= sum([len(one.record) for one in records])
-            self._budget.release(sum([one.taken for one in records]))
-
     # c
     async def keep(self) -> None:
         """Flush when it is time, until `close`."""
@@ -230,13 +202,13 @@ class Flusher:
                 if self._intents:
                     await self._is_set(self._full, GROUPING)
             if not self._closed:
-                is_early = self._left() > 0 and not self._full.is_set() and Series.JOURNAL not in self._held
+                is_early = self._left() > 0 and not self._full.is_set() and not self._holding.holds(Series.JOURNAL)
                 await self._try_patiently(self._flush_intents if self._intents and is_early else self.flush)
 
     def _left(self) -> float:
         """Seconds until results have to be made safe."""
         interval = self._wiring.settings.flush.interval
-        return interval - (asyncio.get_running_loop().time() - self._oldest) if self._count else interval
+        return interval - (asyncio.get_running_loop().time() - self._oldest) if self._holding.count else interval
 
     async def _try_patiently(self, flush: Callable[[], Awaitable[None]]) -> None:
         for pause in PAUSES:
@@ -271,8 +243,7 @@ class Flusher:
 
     def abandon(self) -> None:
         """Hold nothing any more."""
-        self._release(self._held)
-        self._held = {}
+        self._holding.release(self._holding.take())
 
 
 @asynccontextmanager

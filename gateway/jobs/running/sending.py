@@ -10,7 +10,7 @@ No task, future or timer per line, as in execution.run and for the same reason.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gateway.batch.job import Job
 from gateway.execution.awaiting import Awaiting
@@ -72,17 +72,16 @@ class Sending:
         self._timer: asyncio.TimerHandle | None = None
         self._advancing = False
 
-    async def run(self) -> bool:
-        """Whether every line has its result now; if not, the gateway is being stopped."""
+    def begin(self) -> "asyncio.Future[None]":
+        """Send; the future is done when there is nothing more to be done. `end` comes afterwards, also if it fails."""
         self._flusher.listener = self._advance
         self._drain.listen(self._advance)
-        try:
-            self._advance()
-            await self._over
-        finally:
-            self._flusher.listener = None
-            self._drain.ignore(self._advance)
-            await self._close()
+        self._advance()
+        return self._over
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every line has its result now; if not when it is over, the gateway is being stopped."""
         return not (self._left or self._intending or self._noted or self._made)
 
     @property
@@ -90,7 +89,10 @@ class Sending:
         """The lines that are noted as about to be sent, or will be by the last flush, and are not, as it was cut short."""
         return [noted.prepared.line.number for some in (self._noted, *self._intending.values()) for noted in some]
 
-    async def _close(self) -> None:
+    def end(self) -> "Collection[asyncio.Future[Outcome]]":
+        """Send no more; what to wait for until nothing is being sent either."""
+        self._flusher.listener = None
+        self._drain.ignore(self._advance)
         if not self._over.done():
             self._over.cancel()
         for flight in self._flights:
@@ -109,8 +111,7 @@ class Sending:
         self._pace.forget(self._advance)
         self._give_up(self._noted)
         self._claim.close()
-        if self._awaiting.closing:
-            await asyncio.gather(*self._awaiting.closing, return_exceptions=True)
+        return self._awaiting.closing
 
     def _advance(self) -> None:
         if self._advancing or self._over.done():
