@@ -4,6 +4,8 @@
   b  lines in committed parts are done; a line that was to be sent when the process was killed is interrupted
   c  a chunk that was begun too often without getting on is given up: something in it may kill the process
   d  the transaction that closes the last chunk has the job finalised; others put the next chunk of the job into the queue
+  e  what cannot go on, as an upstream is failing, gives its place to other chunks for a while: else a few jobs for one that
+     is down would keep all others from running
 What is cut short anywhere here is done again from a.
 """
 
@@ -23,6 +25,7 @@ from gateway.jobs.lines import split_chunk
 from gateway.jobs.ports import StorageError, Task, TaskKind, Transaction
 from gateway.jobs.running.flushing import Fenced, Flusher, flushing
 from gateway.jobs.running.pace import Pace
+from gateway.jobs.running.patience import REST
 from gateway.jobs.running.sending import Sending
 from gateway.jobs.running.share import Share
 from gateway.jobs.wiring import Wiring
@@ -33,7 +36,7 @@ _REMEMBERED = 1000
 
 
 class HandedBack(Exception):
-    """The gateway is being stopped, and the rest of the chunk is for the next start."""
+    """The rest of the chunk is for later: for the next start if the gateway is being stopped."""
 
 
 class Envelopes(Protocol):
@@ -63,20 +66,24 @@ class Chunks:
         self._paces: dict[str, Pace] = {}
 
     async def run(self, job_id: str, number: int) -> None:
-        """Run a chunk to its end. HandedBack or StorageError if it is for another time; nothing if it is somebody else's."""
+        """Run a chunk to its end, or until it gives its place to others; what is somebody else's is left alone.
+
+        HandedBack if the gateway is being stopped, StorageError if its store does not work: it is for another time.
+        """
         try:
             resumed = await self._begin(job_id, number)
             if resumed is None:
                 return
             unsent: list[int] = []
             try:
-                done = await self._work(resumed, unsent)
+                await self._work(resumed, unsent)
             except StorageError:
                 await self._hand_back(resumed.chunk, unsent)
                 raise
-            if not done:
-                await self._hand_back(resumed.chunk, unsent)
-                raise HandedBack(f"{job_id}/{number}")
+            except HandedBack:
+                await self._hand_back(resumed.chunk, unsent, rests=True)
+                if self._wiring.drain.is_on:
+                    raise
         except Fenced:
             return
 
@@ -96,8 +103,8 @@ class Chunks:
         done = frozenset([line for part in parts if part.series is not Series.JOURNAL for line, _ in part.index])
         return _Resumed(chunk, job, done, intended - done)
 
-    async def _work(self, resumed: _Resumed, unsent: list[int]) -> bool:
-        """Whether it is closed. `unsent` gets the lines that were noted as about to be sent and were not."""
+    async def _work(self, resumed: _Resumed, unsent: list[int]) -> None:
+        """Run it and close it. `unsent` gets the lines that were noted as about to be sent and were not."""
         chunk, job = resumed.chunk, resumed.job
         if job.kind is JobKind.NATIVE:
             await self._envelopes.run(chunk, job)
@@ -105,19 +112,20 @@ class Chunks:
                 if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is None:
                     raise Fenced(chunk.job)
                 await self._close(resumed, tx)
-            return True
+            return
         try:
             lines = await self._read(chunk, job)
         except Gone:
             await fail(self._wiring, chunk, (INPUT_GONE,))
-            return True
+            return
         left = [line for line in lines if line.number not in resumed.done]
         async with flushing(self._wiring, chunk, job.kind) as flusher:
             flusher.ending = job.ending
-            done = await self._send(resumed, flusher, left, unsent)
-            if done:
+            is_complete = await self._send(resumed, flusher, left, unsent)
+            if is_complete:
                 flusher.last = partial(self._close, resumed)
-        return done
+        if not is_complete:
+            raise HandedBack(f"{chunk.job}/{chunk.number}")
 
     async def _read(self, chunk: Chunk, job: Job) -> Sequence[Line]:
         key = input_of(job.id) if job.input_file is None else file_of(job.input_file)
@@ -161,12 +169,16 @@ class Chunks:
             return Failure(Reason.JOB_ABANDONED, f"{resumed.chunk.attempts - 1} attempts to run this were cut short")
         return None
 
-    async def _hand_back(self, chunk: Chunk, unsent: Sequence[int]) -> None:
-        """Not to get on because the gateway is stopped, or its store does not work, is no fault of the chunk's."""
+    # e
+    async def _hand_back(self, chunk: Chunk, unsent: Sequence[int], *, rests: bool = False) -> None:
+        """Not to get on because the gateway is stopped, or something else does not work, is no fault of the chunk's."""
         async with self._wiring.records.begin() as tx:
             if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is not None:
                 await tx.forgive(chunk.job, chunk.number)
                 await tx.drop_intents(chunk.job, chunk.number, unsent)
+                if rests:
+                    later = task_of(chunk.job, chunk.number)._replace(not_before=self._wiring.now() + REST)
+                    await self._wiring.queue.put(tx, [later])
 
     # d
     async def _close(self, resumed: _Resumed, tx: Transaction) -> None:

@@ -4,7 +4,8 @@
      and so it fails if somebody took the input away, or what was noted of earlier attempts
   b  the plan runs: outcomes of earlier attempts are given back at once, then the rest is sent
   c  a job that ends early starts nothing new, lets what is unsafe in flight end, and has a result for everything
-  d  in an orderly stop nothing new is sent, what is in flight is noted, and the rest is for the next start
+  d  in an orderly stop nothing new is sent, what is in flight is noted, and the rest is for the next start; and where all
+     that is left has to wait for an upstream that is failing, the rest is for later
   e  the document of results is one record: a line for each top-level operation in the order asked, then the summary,
      as native_lines spells them (NDJSON). Finalising copies it as it stands
 A job may take until its time is over; the batch's own `timeout` counts from when an attempt begins.
@@ -56,7 +57,7 @@ class Envelopes:
         self._spoken = spoken
 
     async def run(self, chunk: Chunk, job: Job) -> None:
-        """Run one, and make its results safe. HandedBack if the gateway is being stopped, Fenced if it is not ours any more."""
+        """Run one, and make its results safe. HandedBack if it is for later, Fenced if it is not ours any more."""
         try:
             past = await self._recall(chunk)
             if past is None:
@@ -191,6 +192,7 @@ class _Steering:
         for position in self._early:
             self._count(position, run.results)
         self._flusher.listener = self._look
+        self._journalled.listener = run.wake
         self._drain.listen(self._look)
         try:
             self._look()
@@ -199,13 +201,13 @@ class _Steering:
             elif not self._drain.is_on:
                 self._journalled.open()
             while not run.is_over():
-                if self._drain.is_on and (self._drain.is_over or self._journalled.is_idle()):
-                    self._is_cut = True
-                    raise HandedBack("the gateway is being stopped")
+                if self._is_for_later():
+                    self._cut()
+                    raise HandedBack("the gateway is being stopped, or an upstream is failing")
                 run.waiter = asyncio.get_running_loop().create_future()
                 await run.waiter
         except asyncio.CancelledError:
-            self._is_cut = True
+            self._cut()
             self._journalled.close(Failure(Reason.CLIENT_GONE, "the attempt was cut short"))
             raise
         finally:
@@ -217,8 +219,18 @@ class _Steering:
         if self._flusher.ending is not None and not self._is_ending:
             self._end(ENDED[self._flusher.ending])
         if self._drain.is_on and self._run is not None:
-            self._journalled.rest(self._run.wake)
+            self._journalled.rest()
             self._run.wake()
+
+    # d
+    def _is_for_later(self) -> bool:
+        if self._drain.is_on:
+            return self._drain.is_over or self._journalled.is_idle()
+        return self._journalled.is_stuck()
+
+    def _cut(self) -> None:
+        self._is_cut = True
+        self._journalled.hold_over()
 
     # c
     def _end(self, why: Failure) -> None:

@@ -1,9 +1,10 @@
 """What a batch was told by upstreams, as records: with them it goes on after a crash as if there had been none.
 
-Three kinds, each one line of JSON, in the order in which things happened:
+Four kinds, each one line of JSON, in the order in which things happened:
 
     {"mark": M, "status": S, "headers": H, "queued": Q} and the body on the lines after it; or {"mark": M, "reason": R, …}
     {"intent": M}     a request that is not to be sent twice is about to be sent
+    {"unsent": M}     it was not sent after all
     {"ended": P}      the top-level operation at P has ended, and is counted
 
 A mark says which request: a digest of what is sent, and the how manyeth like it that is.
@@ -69,6 +70,11 @@ def spell_intent(mark: str) -> bytes:
     return dump({"intent": mark}) + b"\n"
 
 
+def spell_unsent(mark: str) -> bytes:
+    """The record of a request that was not sent after all."""
+    return dump({"unsent": mark}) + b"\n"
+
+
 def spell_ended(position: int) -> bytes:
     """The record of a top-level operation that is counted."""
     return dump({"ended": position}) + b"\n"
@@ -91,6 +97,8 @@ def recall(parts: Iterable[tuple[Part, bytes]]) -> Past:
                 outcomes[record["mark"]] = _read_outcome(record, rest)
             elif "intent" in record:
                 intents.add(record["intent"])
+            elif "unsent" in record:
+                intents.discard(record["unsent"])
             else:
                 counted.add(record["ended"])
     return Past(outcomes, frozenset(intents), frozenset(counted), size)

@@ -4,6 +4,8 @@ a  what was answered in an earlier attempt is answered again, and not sent; what
 b  the rest waits for room: jobs have a share of the requests in flight
 c  what must not be sent twice is noted, and that is durable, before it is sent
 d  what became of it is noted; that is durable no later than any intent that follows from it
+e  what an upstream was not asked, as it is failing, is tried again while there is something else in flight, and then held
+   over: for another attempt, which is told that it was not sent
 """
 
 import asyncio
@@ -14,7 +16,7 @@ from functools import partial
 from gateway.batch.job import Job, Series
 from gateway.execution.engine import Engine
 from gateway.jobs.running.flushing import Flusher
-from gateway.jobs.running.journal import Marks, Past, spell_ended, spell_intent, spell_outcome
+from gateway.jobs.running.journal import Marks, Past, spell_ended, spell_intent, spell_outcome, spell_unsent
 from gateway.jobs.running.patience import PAUSE, was_held_off
 from gateway.jobs.running.resending import KEY, may_resend
 from gateway.jobs.running.share import Claim, Share
@@ -29,7 +31,10 @@ _INTERRUPTED = Failure(
 
 
 class Journalled:
-    """Sends for one attempt at a job's chunk. Nothing goes out before `open`, nor after `close`."""
+    """Sends for one attempt at a job's chunk. Nothing goes out before `open`, nor after `close`.
+
+    `listener` is called, if it is set, whenever nothing is in flight.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class Journalled:
         send_then: SendThen,
         keyed: frozenset[str],
     ) -> None:
+        self.listener: Callable[[], None] | None = None
         self._job = job
         self._past = past
         self._flusher = flusher
@@ -52,7 +58,7 @@ class Journalled:
         self._lanes: dict[str, _Lane] = {}
         self._intending: set[_Waiting] = set()
         self._in_flight = 0
-        self._wake_idle: Callable[[], None] | None = None
+        self._held_off: set[_Waiting] = set()
         self._noted = past.size
         self._is_open = False
         self._closed: Failure | None = None
@@ -85,7 +91,7 @@ class Journalled:
     def close(self, failure: Failure) -> None:
         """Send nothing more: what has not been sent has this outcome."""
         self._closed = failure
-        unsent = list(self._intending)
+        unsent = [*self._intending, *self._held_off]
         for lane in self._lanes.values():
             unsent += lane.queue
             lane.queue.clear()
@@ -94,10 +100,9 @@ class Journalled:
                 waiting.cancel()
                 waiting.done(failure)
 
-    def rest(self, wake: Callable[[], None]) -> None:
-        """Send nothing new, but what is noted as about to be sent. `wake` is called whenever nothing is in flight."""
+    def rest(self) -> None:
+        """Send nothing new, but what is noted as about to be sent."""
         self._is_open = False
-        self._wake_idle = wake
 
     def is_idle(self) -> bool:
         """Whether nothing is in flight, nor about to be."""
@@ -138,6 +143,7 @@ class Journalled:
 
     def _intend(self, waiting: "_Waiting") -> None:
         self._intending.add(waiting)
+        waiting.is_noted = True
         self._note(spell_intent(waiting.mark))
         committed = self._flusher.intend([self._noted])
         committed.add_done_callback(partial(self._go_on, waiting))
@@ -177,15 +183,43 @@ class Journalled:
         """A request that had room has ended."""
         claim.leave(upstream)
         self._in_flight -= 1
-        if not self._in_flight and self._wake_idle is not None:
-            self._wake_idle()
+        if not self._in_flight and self.listener is not None:
+            self.listener()
 
     def forget(self, waiting: "_Waiting") -> None:
         """It is not to be sent any more."""
         self._intending.discard(waiting)
+        self._held_off.discard(waiting)
         lane = self._lanes.get(waiting.request.upstream)
         if lane is not None and waiting in lane.queue:
             lane.queue.remove(waiting)
+
+    # e
+    def hold_off(self, waiting: "_Waiting") -> None:
+        """Its upstream was not asked."""
+        if self._closed is not None:
+            waiting.cancel()
+            waiting.done(self._closed)
+            return
+        self._held_off.add(waiting)
+        waiting.ticket = asyncio.get_running_loop().call_later(PAUSE, self._try_again, waiting)
+
+    def _try_again(self, waiting: "_Waiting") -> None:
+        self._held_off.discard(waiting)
+        waiting.ticket = None
+        lane = self._lane(waiting.request.upstream)
+        lane.queue.append(waiting)
+        self._pump(lane)
+
+    def is_stuck(self) -> bool:
+        """Whether there is nothing to do but wait for an upstream that is failing."""
+        return bool(self._held_off) and self.is_idle() and not any(lane.queue for lane in self._lanes.values())
+
+    def hold_over(self) -> None:
+        """Note what was not sent after all. Another attempt sends it."""
+        for waiting in [*self._held_off, *[one for lane in self._lanes.values() for one in lane.queue]]:
+            if waiting.is_noted:
+                self._note(spell_unsent(waiting.mark))
 
 
 class _Lane:
@@ -198,7 +232,7 @@ class _Lane:
 
 
 class _Waiting:
-    """A request that waits or is in flight, and its ticket. `claim` is whose room it takes, once it has some."""
+    """A request that waits or is in flight, and its ticket. `claim` is whose room it takes, while it has some."""
 
     def __init__(self, journalled: Journalled, request: Request, mark: str, done: Done, since: float) -> None:
         self.request = request
@@ -207,13 +241,15 @@ class _Waiting:
         self.since = since
         self.claim: Claim | None = None
         self.ticket: Ticket | None = None
+        self.is_noted = False
         self.is_over = False
         self._journalled = journalled
 
     def land(self, outcome: Outcome) -> None:
-        """It has ended, unless the upstream was not asked, as it is failing: then it is tried again in a while."""
+        """It has ended, unless the upstream was not asked, as it is failing."""
         if was_held_off(outcome):
-            self.ticket = asyncio.get_running_loop().call_later(PAUSE, self._journalled.send, self)
+            self._leave()
+            self._journalled.hold_off(self)
             return
         self._end()
         self._journalled.keep(self.mark, outcome)
@@ -232,6 +268,9 @@ class _Waiting:
     def _end(self) -> None:
         self.is_over = True
         self.ticket = None
+        self._leave()
+
+    def _leave(self) -> None:
         if self.claim is not None:
             claim, self.claim = self.claim, None
             self._journalled.leave(claim, self.request.upstream)

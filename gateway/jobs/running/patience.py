@@ -3,7 +3,10 @@
 from gateway.messages import Failure, Outcome, Reason
 
 PAUSE = 1.0
-"""Seconds until it is tried again. Asking a breaker that is open costs next to nothing."""
+"""Seconds until it is tried again, as long as the same batch still has others in flight."""
+
+REST = 5.0
+"""Seconds until a chunk is begun again that could not go on for it. Meanwhile its place is for jobs that can."""
 
 _HELD_OFF = frozenset({Reason.CIRCUIT_OPEN, Reason.UPSTREAM_OVERLOADED})
 

@@ -3,8 +3,9 @@
   a  some lines at a time are made ready, and each waits until there is room for it
   b  where it must not be sent twice, that it is about to be is committed first: once there is room for it, or, where the
      upstream is so quick that room would stand empty while a commit takes, for a few lines ahead
-  c  what came of it is spelled and handed to the flusher; what the upstream was not asked, as it is failing, is for later
-  d  a job that ends sends nothing more: the rest is spelled unsent. In an orderly stop the rest is left for the next start
+  c  what came of it is spelled and handed to the flusher
+  d  a job that ends sends nothing more: the rest is spelled unsent
+  e  when the upstream is failing, and is not asked, or in an orderly stop, nothing more is sent either: the rest is for later
 No task, future or timer per line, as in execution.run and for the same reason.
 """
 
@@ -19,7 +20,7 @@ from gateway.jobs.kind import Line, LineFormat
 from gateway.jobs.running.flights import Flight, Noted
 from gateway.jobs.running.flushing import Flusher
 from gateway.jobs.running.pace import Pace
-from gateway.jobs.running.patience import PAUSE, was_held_off
+from gateway.jobs.running.patience import was_held_off
 from gateway.jobs.running.preparing import Preparation, Prepared
 from gateway.jobs.running.share import Share
 from gateway.jobs.wiring import Wiring
@@ -70,6 +71,7 @@ class Sending:
         self._claim = share.claim(job.id, self._advance)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_held_off = False
         self._advancing = False
 
     def begin(self) -> "asyncio.Future[None]":
@@ -81,7 +83,7 @@ class Sending:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every line has its result now; if not when it is over, the gateway is being stopped."""
+        """Whether every line has its result now; if not when it is over, the rest is for later."""
         return not (self._left or self._intending or self._noted or self._made)
 
     @property
@@ -127,20 +129,16 @@ class Sending:
             self._over.set_result(None)
 
     def _is_done(self) -> bool:
-        if self._flights or self._intending or (self._noted and not self._is_put_off()):
+        if self._flights or self._intending or (self._noted and not self._is_held_off):
             return False
-        return self._drain.is_on or not (self._made or self._left)
-
-    def _is_put_off(self) -> bool:
-        """Whether the gateway is being stopped while an upstream is failing: then what is noted is handed back, not sent."""
-        return self._drain.is_on and self._timer is not None
+        return self._drain.is_on or self._is_held_off or not (self._made or self._left)
 
     # a
     def _step(self) -> bool:
         """Whether there may be more to do at once."""
         if self._flusher.ending is not None:
             return self._end_one(ENDED[self._flusher.ending])
-        if self._timer is not None:
+        if self._timer is not None or self._is_held_off:
             return False
         if self._noted:
             # Also in an orderly stop: otherwise it would be taken for interrupted.
@@ -171,20 +169,6 @@ class Sending:
                 else:
                     self._made.append(prepared)
         return bool(self._made)
-
-    def _end_one(self, why: Failure) -> bool:
-        """Spell a line unsent, if there is one."""
-        if self._noted:
-            self._give_up([noted := self._noted.popleft()])
-            line = noted.prepared.line
-        elif self._made:
-            line = self._made.popleft().line
-        elif self._left:
-            line = self._left.popleft()
-        else:
-            return False
-        self._spell_unsent(line, why)
-        return True
 
     def _has_no_memory(self) -> bool:
         if self._engine.budget.is_nearly_spent():
@@ -272,15 +256,6 @@ class Sending:
         self._advance()
         self._claim.settle()
 
-    def _put_back(self, prepared: Prepared) -> None:
-        if prepared.resends:
-            self._made.appendleft(prepared)
-        else:
-            self._noted.appendleft(Noted(prepared, has_room=False))
-            self._pace.take_back()
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(PAUSE, self._look_again)
-
     def _keep_result(self, flight: Flight) -> None:
         if flight.outcome is not None and flight in self._flights:
             line = flight.prepared.line
@@ -290,6 +265,29 @@ class Sending:
             self._flusher.add(spelled.series, line.number, spelled.content, spelled.counted)
 
     # d
+    def _end_one(self, why: Failure) -> bool:
+        """Spell a line unsent, if there is one."""
+        if self._noted:
+            self._give_up([noted := self._noted.popleft()])
+            line = noted.prepared.line
+        elif self._made:
+            line = self._made.popleft().line
+        elif self._left:
+            line = self._left.popleft()
+        else:
+            return False
+        self._spell_unsent(line, why)
+        return True
+
     def _spell_unsent(self, line: Line, failure: Failure) -> None:
         spelled = self._lines.spell_unsent(self._job, line, failure)
         self._flusher.add(spelled.series, line.number, spelled.content, spelled.counted)
+
+    # e
+    def _put_back(self, prepared: Prepared) -> None:
+        if prepared.resends:
+            self._made.appendleft(prepared)
+        else:
+            self._noted.appendleft(Noted(prepared, has_room=False))
+            self._pace.take_back()
+        self._is_held_off = True

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.batch.job import OnInterrupt, State
-from gateway.messages import Failure, Outcome, Reason, Request
+from gateway.messages import Reason
 from tests.support.batches import envelope, ok
 from tests.support.line_jobs import Upstream, running
 from tests.support.native_jobs import attempt, finished, lines, native_house, noted, remembered, submit
@@ -133,22 +133,3 @@ async def test_alike_requests_get_their_own_answers_back(tmp_path: Path) -> None
         await asyncio.gather(killed, second)
         found = await finished(at, job)
     assert [line["body"] for line in found[:4]] == [1, 2, 3, "last"]
-
-
-async def test_what_an_upstream_was_not_asked_because_it_is_failing_is_sent_later(tmp_path: Path) -> None:
-    upstream = Upstream()
-    refused: list[str] = []
-    async with native_house(tmp_path, upstream) as at:
-        answer = upstream.answer
-
-        def answer_later(request: Request) -> Outcome:
-            if len(refused) < 2:
-                refused.append(request.target)
-                return Failure(Reason.CIRCUIT_OPEN, "it is being left alone")
-            return answer(request)
-
-        upstream.answer = answer_later
-        async with running(at):
-            ended = await at.ended((await submit(at)).id)
-    assert (ended.succeeded, ended.failed) == (3, 0)
-    assert upstream.targets() == ["/users/1", "/users/1", "/users/1", "/orders", "/orders/7"]

@@ -10,7 +10,7 @@ from gateway.batch.job import Ending, OnInterrupt, Series, State
 from gateway.jobs.clients import EVERYBODY
 from gateway.jobs.running.chunks import HandedBack
 from gateway.jobs.running.flushing import Flusher
-from gateway.messages import Failure, Outcome, Reason, Request
+from gateway.messages import Failure, Reason
 from tests.support.batches import PATIENCE
 from tests.support.line_jobs import House, Upstream, Wall, house, running
 from tests.support.plain_lines import line
@@ -275,43 +275,6 @@ async def test_a_chunk_taken_over_is_written_by_the_new_owner_alone(tmp_path: Pa
         async with at.wiring.records.begin() as tx:
             assert await tx.parts(job.id, Series.RESULTS) == []
         assert at.errors == []
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_what_an_upstream_was_not_asked_because_it_is_failing_is_sent_later(tmp_path: Path, method: str) -> None:
-    """A job has time: an upstream that restarts must not cost it all of its lines."""
-    upstream = Upstream()
-    answer = upstream.answer
-    refused: list[str] = []
-
-    def answer_later(request: Request) -> Outcome:
-        if len(refused) < 3:
-            refused.append(request.target)
-            return Failure(Reason.CIRCUIT_OPEN, "it is being left alone")
-        return answer(request)
-
-    upstream.answer = answer_later
-    async with house(tmp_path, upstream) as at, running(at):
-        ended = await at.ended((await at.submit([line(n, f"/users/{n}", method=method) for n in range(3)])).id)
-    assert (ended.state, ended.succeeded, ended.failed) == (State.COMPLETED, 3, 0)
-    assert sorted(upstream.targets()[3:]) == sorted(refused)
-
-
-async def test_a_job_can_be_stopped_and_cancelled_while_its_upstream_is_failing(tmp_path: Path) -> None:
-    upstream = Upstream()
-    upstream.answer = lambda request: Failure(Reason.CIRCUIT_OPEN, "it is being left alone")
-    async with house(tmp_path, upstream) as at:
-        async with running(at):
-            job = await at.submit(POSTS)
-            await upstream.arrived(4)
-        async with at.wiring.records.begin() as tx:
-            assert await tx.intents(job.id, 0) == frozenset()
-    async with house(tmp_path, upstream) as at, running(at):
-        await upstream.arrived(8)
-        await at.desk.cancel(EVERYBODY, job.kind, job.id)
-        ended = await at.ended(job.id)
-        assert (ended.state, ended.succeeded, ended.failed) == (State.CANCELLED, 0, 0)
-        assert all("job-cancelled" in record for record in await at.records(ended))
 
 
 async def test_no_more_is_noted_than_is_in_flight_before_answers_are_known_to_come_quickly(tmp_path: Path) -> None:

@@ -1,0 +1,205 @@
+"""An upstream that is failing, and so is not asked, costs a job time and nothing else, and other jobs not even that."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.batch.job import State
+from gateway.jobs.clients import EVERYBODY
+from gateway.messages import Failure, Outcome, Reason, Request
+from tests.support.batches import envelope
+from tests.support.line_jobs import House, Upstream, house, running
+from tests.support.native_jobs import lines, native_house, remembered, submit
+from tests.support.plain_lines import line
+
+LEFT_ALONE = Failure(Reason.CIRCUIT_OPEN, "it is being left alone")
+POSTS = [line(n, f"/users/{n}", method="POST") for n in range(4)]
+TWO_POSTS = envelope(*[{"method": "POST", "path": f"/orders?of={n}", "body": n} for n in range(2)])
+
+
+@pytest.fixture(autouse=True)
+def rest(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets how long a chunk rests, in seconds: at first, no time to speak of."""
+
+    def set_rest(seconds: float) -> None:
+        monkeypatch.setattr("gateway.jobs.running.chunks.REST", seconds)
+
+    set_rest(0.02)
+    return set_rest
+
+
+def failing_at(upstream: Upstream, path: str) -> Callable[[], None]:
+    """Have requests for it refused unsent, until what is returned is called."""
+    answer = upstream.answer
+
+    def refuse(request: Request) -> Outcome:
+        return LEFT_ALONE if request.target.startswith(path) else answer(request)
+
+    def recover() -> None:
+        upstream.answer = answer
+
+    upstream.answer = refuse
+    return recover
+
+
+async def intents_of(at: House, job: str) -> frozenset[int]:
+    async with at.wiring.records.begin() as tx:
+        return await tx.intents(job, 0)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_what_an_upstream_was_not_asked_is_sent_later(tmp_path: Path, method: str) -> None:
+    """A job has time: an upstream that restarts must not cost it all of its lines."""
+    upstream = Upstream()
+    answer = upstream.answer
+    refused: list[str] = []
+
+    def answer_later(request: Request) -> Outcome:
+        if len(refused) < 3:
+            refused.append(request.target)
+            return LEFT_ALONE
+        return answer(request)
+
+    upstream.answer = answer_later
+    async with house(tmp_path, upstream) as at, running(at):
+        ended = await at.ended((await at.submit([line(n, f"/users/{n}", method=method) for n in range(3)])).id)
+        assert at.errors == []
+    assert (ended.state, ended.succeeded, ended.failed) == (State.COMPLETED, 3, 0)
+    assert sorted(set(upstream.targets())) == ["/users/0", "/users/1", "/users/2"]
+    assert len(upstream.targets()) == 6
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_it_leaves_its_place_to_jobs_that_can_go_on(tmp_path: Path, method: str, rest: Callable[[float], None]) -> None:
+    """Else one upstream that is down would keep the jobs for all others from running."""
+    rest(1000.0)
+    upstream = Upstream()
+    failing_at(upstream, "/users")
+    async with house(tmp_path, upstream, chunks=1) as at, running(at):
+        stuck = await at.submit([line(n, f"/users/{n}", method=method) for n in range(3)])
+        await upstream.arrived(3)
+        other = await at.ended((await at.submit([line(n, f"/orders/{n}", method=method) for n in range(3)])).id)
+        assert (other.succeeded, other.failed) == (3, 0)
+        assert (await at.job(stuck.id)).state is State.IN_PROGRESS
+        assert await intents_of(at, stuck.id) == frozenset()
+
+
+async def test_to_be_left_alone_often_is_no_reason_to_be_given_up(tmp_path: Path) -> None:
+    upstream = Upstream()
+    recover = failing_at(upstream, "/users")
+    async with house(tmp_path, upstream, attempts=2) as at, running(at):
+        job = await at.submit(POSTS)
+        await upstream.arrived(40)
+        recover()
+        ended = await at.ended(job.id)
+        assert (ended.succeeded, ended.failed) == (4, 0)
+
+
+async def test_a_job_can_be_stopped_and_cancelled_meanwhile(tmp_path: Path) -> None:
+    upstream = Upstream()
+    failing_at(upstream, "/users")
+    async with house(tmp_path, upstream) as at:
+        async with running(at):
+            job = await at.submit(POSTS)
+            await upstream.arrived(4)
+        assert await intents_of(at, job.id) == frozenset()
+    async with house(tmp_path, upstream) as at, running(at):
+        await upstream.arrived(8)
+        await at.desk.cancel(EVERYBODY, job.kind, job.id)
+        ended = await at.ended(job.id)
+        assert (ended.state, ended.succeeded, ended.failed) == (State.CANCELLED, 0, 0)
+        assert all("job-cancelled" in record for record in await at.records(ended))
+
+
+async def test_a_batch_goes_on_where_its_upstream_was_failing(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with native_house(tmp_path, upstream) as at:
+        recover = failing_at(upstream, "/orders")
+        async with running(at):
+            job = await submit(at)
+            await upstream.arrived(5)
+            recover()
+            ended = await at.ended(job.id)
+        assert at.errors == []
+    assert (ended.succeeded, ended.failed) == (3, 0)
+    assert upstream.targets().count("/users/1") == 1
+    assert upstream.targets()[-1] == "/orders/7"
+
+
+async def test_a_batch_leaves_its_place_and_nothing_is_taken_for_sent(tmp_path: Path, rest: Callable[[float], None]) -> None:
+    rest(1000.0)
+    upstream = Upstream()
+    async with native_house(tmp_path, upstream, chunks=1) as at:
+        failing_at(upstream, "/orders")
+        async with running(at):
+            stuck = await submit(at, TWO_POSTS)
+            await upstream.arrived(2)
+            other = await at.ended((await submit(at, envelope("/users/1"))).id)
+            assert (other.succeeded, other.failed) == (1, 0)
+            assert (await remembered(at, stuck)).intents == frozenset()
+
+
+async def test_a_batch_that_has_others_in_flight_tries_again_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.jobs.running.journalled.PAUSE", 0.02)
+    upstream = Upstream()
+    async with native_house(tmp_path, upstream) as at:
+        recover = failing_at(upstream, "/orders")
+        async with running(at):
+            upstream.holding = True
+            job = await submit(at, envelope("/users/1", {"method": "POST", "path": "/orders", "body": 1}))
+            await upstream.arrived(2)
+            upstream.held.pop().set_result(None)
+            upstream.holding = False
+            await upstream.arrived(5)
+            recover()
+            await at.reaches(job.id, lambda job: job.succeeded == 1)
+            upstream.let_go()
+            ended = await at.ended(job.id)
+    assert (ended.succeeded, ended.failed) == (2, 0)
+    assert upstream.targets().count("/users/1") == 1
+
+
+async def test_a_batch_can_be_stopped_and_cancelled_meanwhile(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with native_house(tmp_path, upstream) as at:
+        failing_at(upstream, "/orders")
+        async with running(at):
+            job = await submit(at, TWO_POSTS)
+            await upstream.arrived(2)
+        assert (await remembered(at, job)).intents == frozenset()
+    async with native_house(tmp_path, upstream) as at, running(at):
+        failing_at(upstream, "/orders")
+        before = len(upstream.requests)
+        await upstream.arrived(before + 2)
+        await at.desk.cancel(EVERYBODY, job.kind, job.id)
+        ended = await at.ended(job.id)
+        assert (ended.state, ended.succeeded, ended.failed) == (State.CANCELLED, 0, 0)
+        assert [one.get("status") for one in await lines(at, ended)] == [424, 424, None]
+
+
+async def test_what_has_been_cancelled_is_not_tried_again(
+    tmp_path: Path, rest: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One in flight keeps the batch; the other one was not asked, and is not to be asked any more."""
+    rest(1000.0)
+    monkeypatch.setattr("gateway.jobs.running.journalled.PAUSE", 1000.0)
+    monkeypatch.setattr("gateway.jobs.running.flushing.POLL", 0.01)
+    upstream = Upstream()
+    async with native_house(tmp_path, upstream) as at:
+        failing_at(upstream, "/orders")
+        async with running(at):
+            upstream.holding = True
+            two = envelope({"method": "POST", "path": "/users", "body": 1}, {"method": "POST", "path": "/orders", "body": 2})
+            job = await submit(at, two)
+            await upstream.arrived(2)
+            upstream.held.pop().set_result(None)
+            upstream.holding = False
+            await at.desk.cancel(EVERYBODY, job.kind, job.id)
+            await asyncio.sleep(0.3)  # until the cancelling is noticed
+            upstream.let_go()
+            ended = await at.ended(job.id)
+            assert ended.state is State.CANCELLED
+            assert [one.get("status") for one in await lines(at, ended)] == [200, 424, None]
+            assert upstream.targets() == ["/users", "/orders"]
