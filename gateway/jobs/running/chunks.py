@@ -169,17 +169,6 @@ class Chunks:
             return Failure(Reason.JOB_ABANDONED, f"{resumed.chunk.attempts - 1} attempts to run this were cut short")
         return None
 
-    # e
-    async def _hand_back(self, chunk: Chunk, unsent: Sequence[int], *, rests: bool = False) -> None:
-        """Not to get on because the gateway is stopped, or something else does not work, is no fault of the chunk's."""
-        async with self._wiring.records.begin() as tx:
-            if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is not None:
-                await tx.forgive(chunk.job, chunk.number)
-                await tx.drop_intents(chunk.job, chunk.number, unsent)
-                if rests:
-                    later = task_of(chunk.job, chunk.number)._replace(not_before=self._wiring.now() + REST)
-                    await self._wiring.queue.put(tx, [later])
-
     # d
     async def _close(self, resumed: _Resumed, tx: Transaction) -> None:
         """Close the chunk, in the transaction that made the last of its results safe."""
@@ -199,6 +188,17 @@ class Chunks:
             reached = reach(job, State.FINALIZING, self._wiring.now())
             await tx.change_job(job.id, frozenset({State.IN_PROGRESS}), state=State.FINALIZING, reached=reached)
         await self._wiring.queue.put(tx, [Task(TaskKind.FINALISE, job.id)])
+
+    # e
+    async def _hand_back(self, chunk: Chunk, unsent: Sequence[int], *, rests: bool = False) -> None:
+        """Not to get on because the gateway is stopped, or something else does not work, is no fault of the chunk's."""
+        async with self._wiring.records.begin() as tx:
+            if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is not None:
+                await tx.forgive(chunk.job, chunk.number)
+                await tx.drop_intents(chunk.job, chunk.number, unsent)
+                if rests:
+                    later = task_of(chunk.job, chunk.number)._replace(not_before=self._wiring.now() + REST)
+                    await self._wiring.queue.put(tx, [later])
 
 
 def is_poison(chunk: Chunk, attempts: int) -> bool:

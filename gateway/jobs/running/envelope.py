@@ -222,6 +222,13 @@ class _Steering:
             self._journalled.rest()
             self._run.wake()
 
+    # c
+    def _end(self, why: Failure) -> None:
+        self._is_ending = True
+        if self._run is not None:
+            self._run.stop(why.reason, why.detail)
+            self._journalled.close(why)
+
     # d
     def _is_for_later(self) -> bool:
         if self._drain.is_on:
@@ -231,13 +238,6 @@ class _Steering:
     def _cut(self) -> None:
         self._is_cut = True
         self._journalled.hold_over()
-
-    # c
-    def _end(self, why: Failure) -> None:
-        self._is_ending = True
-        if self._run is not None:
-            self._run.stop(why.reason, why.detail)
-            self._journalled.close(why)
 
 
 def _is_uncounted(result: Result) -> bool:
