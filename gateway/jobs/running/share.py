@@ -137,6 +137,7 @@ class Claim:
             return True
         if self._asked == upstream:
             return False
+        self._withdraw()
         if not self._share.take(self, upstream):
             self._asked = upstream
             return False
@@ -169,8 +170,12 @@ class Claim:
 
     def close(self) -> None:
         """Nothing more is sent."""
-        self._asked = None
         self.settle()
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Wait for nothing, and give back what was granted and not taken: it is another upstream's turn, or nobody's."""
+        self._asked = None
         self._share.forget(self)
         if self._granted is not None:
             upstream, self._granted = self._granted, None

@@ -98,6 +98,34 @@ async def test_a_claim_that_is_closed_waits_no_more_and_gives_back_what_it_was_g
     assert fourth.taken == 1
 
 
+async def test_a_claim_that_wants_something_else_gives_back_what_it_was_given() -> None:
+    """Of a chunk with lines for several upstreams another one may be the next by the time that there is room."""
+    share = Share(SETTINGS, {"users": 1, "orders": 1}, lambda: False, Clock())
+    first, second = share.claim("a", lambda: None), share.claim("b", lambda: None)
+    assert first.take("users")
+    assert first.take("orders")
+    assert not second.take("users")
+    first.leave("users")
+    assert not second.take("orders")
+    assert first.take("users")
+    first.leave("orders")
+    assert second.take("orders")
+    second.leave("orders")
+    first.leave("users")
+    assert (share.in_flight, share.waiting) == (0, 0)
+
+
+async def test_a_claim_that_gets_something_else_at_once_waits_no_more() -> None:
+    share = Share(SETTINGS, {"users": 1}, lambda: False, Clock())
+    first, second = share.claim("a", lambda: None), share.claim("b", lambda: None)
+    assert first.take("users")
+    assert not second.take("users")
+    assert second.take("orders")
+    assert share.waiting == 0
+    first.leave("users")
+    assert share.in_flight == 1
+
+
 async def test_beside_live_batches_less_is_in_flight_until_it_is_calm_for_a_while() -> None:
     live, clock = [True], Clock()
     share = make_share(lambda: live[0], clock)
