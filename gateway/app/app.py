@@ -53,7 +53,9 @@ class App:
     `add_jobs` gives it jobs, which run through its engine.
     """
 
-    def __init__(self, settings: Settings, logs: Logs, add_jobs: "Callable[[Engine], Jobs] | None" = None) -> None:
+    def __init__(
+        self, settings: Settings, logs: Logs, add_jobs: "Callable[[Engine, Callable[[str], bool]], Jobs] | None" = None
+    ) -> None:
         clock = time.monotonic  # what event loops count in; uvloop's own time() is rounded to milliseconds
         limits = settings.limits
         self._settings = settings
@@ -68,7 +70,7 @@ class App:
             Budget(limits.buffered),
             send_then=self._upstreams.send_then,
         )
-        self._jobs = None if add_jobs is None else add_jobs(self._engine)
+        self._jobs = None if add_jobs is None else add_jobs(self._engine, self._upstreams.is_left_alone)
         places = make_places(settings, self._engine, None if self._jobs is None else self._jobs.add_places)
         self.metrics = metrics = Metrics(places, settings.upstreams)
         if self._jobs is not None:

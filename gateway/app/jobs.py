@@ -7,6 +7,7 @@ import asyncio
 import os
 import random
 import time
+from collections.abc import Callable
 
 from gateway.admin.jobs import JobPages
 from gateway.batch.job import Job, JobKind
@@ -56,7 +57,9 @@ class Jobs:
     `pages` are for operators; `stop` begins an orderly end, for which `close` waits.
     """
 
-    def __init__(self, settings: Settings, storage: Storage, logs: Logs, engine: Engine) -> None:
+    def __init__(
+        self, settings: Settings, storage: Storage, logs: Logs, engine: Engine, is_left_alone: Callable[[str], bool]
+    ) -> None:
         self._settings = settings
         self._storage = storage
         self._logs = logs
@@ -83,6 +86,7 @@ class Jobs:
             frozenset(name for name, one in settings.upstreams.items() if one.jobs.idempotency_key),
             time.time,
             os.urandom,
+            is_left_alone,
             report=self._count_flush,
         )
         self._clients = Clients(settings.clients, chosen.auth == "keys")

@@ -22,6 +22,11 @@ class Flushed(NamedTuple):
     seconds: float
 
 
+def _never(upstream: str) -> bool:  # noqa: ARG001  # it is asked like one that knows
+    """For who has no breaker."""
+    return False
+
+
 def _tell_nobody(flushed: Flushed) -> None:
     """For who wants no metrics."""
 
@@ -31,7 +36,8 @@ class Wiring:
     """`formats` has the kinds of job whose lines stand alone. `now` is seconds since 1970; `entropy` gives random bytes.
 
     `upstream_shares` is the most requests of jobs in flight, by upstream; `keyed_upstreams` are sent an Idempotency-Key.
-    `drain` is the orderly stop; `report` hears of each flush.
+    `is_left_alone` says whether an upstream would not be asked now, as it is failing. `drain` is the orderly stop; `report`
+    hears of each flush.
     """
 
     records: Records
@@ -44,5 +50,6 @@ class Wiring:
     keyed_upstreams: frozenset[str]
     now: Callable[[], float]
     entropy: Callable[[int], bytes]
+    is_left_alone: Callable[[str], bool] = _never
     drain: Drain = field(default_factory=Drain)
     report: Callable[[Flushed], None] = _tell_nobody

@@ -90,10 +90,15 @@ class Breaker:
             return Circuit.CLOSED
         return Circuit.HALF_OPEN if self._clock() - self._opened >= self._cooldown else Circuit.OPEN
 
+    @property
+    def refuses(self) -> bool:
+        """Whether a request would be failed at once."""
+        return self._opened is not None and (self._probe is not None or self.circuit is Circuit.OPEN)
+
     def start(self, sending: Sending) -> None:
         """Let it pass, as the probe if there is to be one, or fail it at once."""
         if self._opened is not None:
-            if self._probe is not None or self.circuit is Circuit.OPEN:
+            if self.refuses:
                 self.outer.finish(sending, Failure(Reason.CIRCUIT_OPEN, self._explain(sending.started)))
                 return
             self._probe = sending

@@ -125,6 +125,10 @@ class Upstreams:
         for stack in self._stacks.values():
             await stack.pool.close()
 
+    def is_left_alone(self, name: str) -> bool:
+        """Whether that upstream would not be asked now, as it is failing."""
+        return self._stacks[name].breaker.refuses
+
     def gauges(self) -> dict[str, Gauges]:
         """The figures of each upstream, by name."""
         return {name: stack.gauges() for name, stack in self._stacks.items()}

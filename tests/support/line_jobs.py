@@ -34,13 +34,15 @@ from tests.support.plain_lines import PlainLines
 class Upstream:
     """Answers 200 at once, unless it is told to hold requests; notes them all.
 
-    With `holding` requests wait until `release`; `most` is how many were in flight at one time.
+    With `holding` requests wait until `release`; `most` is how many were in flight at one time. Upstreams in `left_alone` are
+    said to be failing.
     """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.holding = False
         self.answer: Callable[[Request], Outcome] = lambda request: Response(200, (), b"{}")
+        self.left_alone: set[str] = set()
         self.held: list[asyncio.Future[None]] = []
         self.in_flight = 0
         self.most = 0
@@ -60,6 +62,10 @@ class Upstream:
             return self.answer(request)
         finally:
             self.in_flight -= 1
+
+    def leaves_alone(self, upstream: str) -> bool:
+        """What a breaker says."""
+        return upstream in self.left_alone
 
     async def arrived(self, count: int) -> None:
         """Wait until so many requests have come in all."""
@@ -220,7 +226,7 @@ async def house(
         records, files, waiting = wrap(storage.records, storage.files, queue)
         engine = Engine(upstream.send, routes, Rules(), loop.time, Budget(PLENTY))
         formats = {JobKind.OPENAI: PlainLines(), JobKind.IVVY: PlainLines(frame or Frame(b"[", b",", b"]"))}
-        wiring = Wiring(records, files, waiting, engine, parsed, formats, shares, keyed, now, entropy)
+        wiring = Wiring(records, files, waiting, engine, parsed, formats, shares, keyed, now, entropy, upstream.leaves_alone)
         found = House(wiring, clients or Clients({}, False), envelopes or NoEnvelopes())
         found.errors = errors
         yield found

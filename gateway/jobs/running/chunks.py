@@ -81,7 +81,6 @@ class Chunks:
                 await self._hand_back(resumed.chunk, unsent)
                 raise
             except HandedBack:
-                await self._hand_back(resumed.chunk, unsent, rests=True)
                 if self._wiring.drain.is_on:
                     raise
         except Fenced:
@@ -107,7 +106,11 @@ class Chunks:
         """Run it and close it. `unsent` gets the lines that were noted as about to be sent and were not."""
         chunk, job = resumed.chunk, resumed.job
         if job.kind is JobKind.NATIVE:
-            await self._envelopes.run(chunk, job)
+            try:
+                await self._envelopes.run(chunk, job)
+            except HandedBack:
+                await self._hand_back(chunk, (), rests=True)
+                raise
             async with self._wiring.records.begin() as tx:
                 if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is None:
                     raise Fenced(chunk.job)
@@ -122,8 +125,7 @@ class Chunks:
         async with flushing(self._wiring, chunk, job.kind) as flusher:
             flusher.ending = job.ending
             is_complete = await self._send(resumed, flusher, left, unsent)
-            if is_complete:
-                flusher.last = partial(self._close, resumed)
+            flusher.last = partial(self._close, resumed) if is_complete else partial(self._rest, chunk, unsent)
         if not is_complete:
             raise HandedBack(f"{chunk.job}/{chunk.number}")
 
@@ -191,14 +193,19 @@ class Chunks:
 
     # e
     async def _hand_back(self, chunk: Chunk, unsent: Sequence[int], *, rests: bool = False) -> None:
-        """Not to get on because the gateway is stopped, or something else does not work, is no fault of the chunk's."""
         async with self._wiring.records.begin() as tx:
             if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is not None:
-                await tx.forgive(chunk.job, chunk.number)
-                await tx.drop_intents(chunk.job, chunk.number, unsent)
-                if rests:
-                    later = task_of(chunk.job, chunk.number)._replace(not_before=self._wiring.now() + REST)
-                    await self._wiring.queue.put(tx, [later])
+                await (self._rest if rests else self._forgive)(chunk, unsent, tx)
+
+    async def _forgive(self, chunk: Chunk, unsent: Sequence[int], tx: Transaction) -> None:
+        """Not to get on because the gateway is stopped, or something else does not work, is no fault of the chunk's."""
+        await tx.forgive(chunk.job, chunk.number)
+        await tx.drop_intents(chunk.job, chunk.number, unsent)
+
+    async def _rest(self, chunk: Chunk, unsent: Sequence[int], tx: Transaction) -> None:
+        await self._forgive(chunk, unsent, tx)
+        later = task_of(chunk.job, chunk.number)._replace(not_before=self._wiring.now() + REST)
+        await self._wiring.queue.put(tx, [later])
 
 
 def is_poison(chunk: Chunk, attempts: int) -> bool:

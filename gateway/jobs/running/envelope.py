@@ -72,7 +72,10 @@ class Envelopes:
             flusher.ending = job.ending
             try:
                 ended, budget = await self._execute(chunk, job, plan, past, flusher)
-            except (HandedBack, asyncio.CancelledError):
+            except HandedBack:
+                await flusher.finish()
+                raise
+            except asyncio.CancelledError:
                 await flusher.flush()
                 raise
             try:
@@ -113,7 +116,7 @@ class Envelopes:
         wiring = self._wiring
         engine = wiring.engine
         onward = engine.send_then or Awaiting(engine.send).send_then
-        journalled = Journalled(job, past, flusher, self._share, engine, onward, wiring.keyed_upstreams)
+        journalled = Journalled(job, past, flusher, self._share, engine, onward, wiring.keyed_upstreams, wiring.is_left_alone)
         steering = _Steering(plan, flusher, journalled, wiring.drain)
         if is_poison(chunk, wiring.settings.attempts):
             detail = f"{chunk.attempts - 1} attempts to run this were cut short"
@@ -233,7 +236,8 @@ class _Steering:
     def _is_for_later(self) -> bool:
         if self._drain.is_on:
             return self._drain.is_over or self._journalled.is_idle()
-        return self._journalled.is_stuck()
+        # The time that a batch gives itself begins with the attempt.
+        return self._plan.envelope.timeout is None and self._journalled.is_stuck()
 
     def _cut(self) -> None:
         self._is_cut = True

@@ -45,6 +45,7 @@ class Journalled:
         engine: Engine,
         send_then: SendThen,
         keyed: frozenset[str],
+        is_left_alone: Callable[[str], bool],
     ) -> None:
         self.listener: Callable[[], None] | None = None
         self._job = job
@@ -54,6 +55,7 @@ class Journalled:
         self._clock = engine.clock
         self._onward = send_then
         self._keyed = keyed
+        self._is_left_alone = is_left_alone
         self._marks = Marks(engine.routes)
         self._lanes: dict[str, _Lane] = {}
         self._intending: set[_Waiting] = set()
@@ -127,11 +129,16 @@ class Journalled:
         self._pump(lane)
 
     def _pump(self, lane: "_Lane") -> None:
-        while self._is_open and lane.queue and lane.claim.take(lane.upstream):
+        while self._is_open and lane.queue:
+            if self._is_left_alone(lane.upstream):
+                self.hold_off(lane.queue.popleft())
+                continue
+            if not lane.claim.take(lane.upstream):
+                return
             waiting = lane.queue.popleft()
             waiting.claim = lane.claim
             self._in_flight += 1
-            if self._is_resendable(waiting.request):
+            if waiting.is_noted or self._is_resendable(waiting.request):
                 self.send(waiting)
             else:
                 self._intend(waiting)
@@ -212,8 +219,13 @@ class Journalled:
         self._pump(lane)
 
     def is_stuck(self) -> bool:
-        """Whether there is nothing to do but wait for an upstream that is failing."""
-        return bool(self._held_off) and self.is_idle() and not any(lane.queue for lane in self._lanes.values())
+        """Whether there is nothing to do but wait for an upstream that is failing.
+
+        What is noted is waited for here: each attempt that noted it, and noted that it was not sent, would add to the journal.
+        """
+        if not self._held_off or self._in_flight or any(lane.queue for lane in self._lanes.values()):
+            return False
+        return not any(waiting.is_noted for waiting in self._held_off)
 
     def hold_over(self) -> None:
         """Note what was not sent after all. Another attempt sends it."""

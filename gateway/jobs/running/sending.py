@@ -56,6 +56,7 @@ class Sending:
         self._lines = lines
         self._flusher = flusher
         self._drain = wiring.drain
+        self._is_left_alone = wiring.is_left_alone
         self._engine = wiring.engine
         self._awaiting = Awaiting(wiring.engine.send)
         self._send_then = wiring.engine.send_then or self._awaiting.send_then
@@ -181,7 +182,10 @@ class Sending:
 
     # b
     def _intend(self) -> bool:
-        """Note the next line, if it is not too early for that."""
+        """Note the next line, if it is not too early for that, and can be sent."""
+        if self._is_left_alone(self._made[0].upstream):
+            self._is_held_off = True
+            return False
         if self._pace.ahead:
             has_room, self._is_noting = False, self._pace.may_note(self._is_noting, self._advance)
         else:

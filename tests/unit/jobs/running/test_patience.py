@@ -8,7 +8,9 @@ import pytest
 
 from gateway.batch.job import State
 from gateway.jobs.clients import EVERYBODY
+from gateway.jobs.ports import StorageError
 from gateway.messages import Failure, Outcome, Reason, Request
+from gateway.storage.sql_transaction import SqlTransaction
 from tests.support.batches import envelope
 from tests.support.line_jobs import House, Upstream, house, running
 from tests.support.native_jobs import lines, native_house, remembered, submit
@@ -113,7 +115,41 @@ async def test_a_job_can_be_stopped_and_cancelled_meanwhile(tmp_path: Path) -> N
         assert all("job-cancelled" in record for record in await at.records(ended))
 
 
-async def test_a_batch_goes_on_where_its_upstream_was_failing(tmp_path: Path) -> None:
+async def test_no_line_is_noted_for_what_is_known_to_be_failing(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.left_alone.add("users")
+    async with house(tmp_path, upstream, chunks=1) as at, running(at):
+        job = await at.submit(POSTS)
+        assert (await at.ended((await at.submit([line("other", "/orders/1")])).id)).succeeded == 1
+        assert upstream.targets() == ["/orders/1"]
+        upstream.left_alone.clear()
+        assert (await at.ended(job.id)).succeeded == 4
+
+
+async def test_a_store_that_fails_once_just_then_costs_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.jobs.running.flushing.PAUSES", (0.01,))
+    upstream = Upstream()
+    recover = failing_at(upstream, "/users")
+    forgive = SqlTransaction.forgive
+    failed: list[int] = []
+
+    async def fail_once(tx: SqlTransaction, job_id: str, number: int) -> None:
+        if not failed:
+            failed.append(number)
+            raise StorageError("once")
+        await forgive(tx, job_id, number)
+
+    monkeypatch.setattr(SqlTransaction, "forgive", fail_once)
+    async with house(tmp_path, upstream) as at, running(at):
+        job = await at.submit(POSTS)
+        await upstream.arrived(8)
+        recover()
+        ended = await at.ended(job.id)
+    assert (ended.succeeded, ended.failed, failed) == (4, 0, [0])
+
+
+async def test_a_batch_goes_on_where_its_upstream_was_failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.jobs.running.journalled.PAUSE", 0.01)
     upstream = Upstream()
     async with native_house(tmp_path, upstream) as at:
         recover = failing_at(upstream, "/orders")
@@ -128,17 +164,70 @@ async def test_a_batch_goes_on_where_its_upstream_was_failing(tmp_path: Path) ->
     assert upstream.targets()[-1] == "/orders/7"
 
 
-async def test_a_batch_leaves_its_place_and_nothing_is_taken_for_sent(tmp_path: Path, rest: Callable[[float], None]) -> None:
-    rest(1000.0)
+async def test_a_batch_leaves_its_place_and_notes_nothing(tmp_path: Path) -> None:
     upstream = Upstream()
-    async with native_house(tmp_path, upstream, chunks=1) as at:
-        failing_at(upstream, "/orders")
+    upstream.left_alone.add("orders")
+    async with native_house(tmp_path, upstream, chunks=1) as at, running(at):
+        stuck = await submit(at, TWO_POSTS)
+        assert (await at.ended((await submit(at, envelope("/users/1"))).id)).succeeded == 1
+        assert (await remembered(at, stuck)).size == 0
+        upstream.left_alone.clear()
+        ended = await at.ended(stuck.id)
+        assert (ended.succeeded, ended.failed) == (2, 0)
+    assert sorted(upstream.targets()) == ["/orders?of=0", "/orders?of=1", "/users/1"]
+
+
+async def test_a_store_that_fails_once_when_a_batch_leaves_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.jobs.running.flushing.PAUSES", (0.01,))
+    upstream = Upstream()
+    upstream.left_alone.add("orders")
+    async with native_house(tmp_path, upstream) as at:
+        put = at.wiring.files.put
+        failed: list[str] = []
+
+        async def fail_once(key: str, content: bytes) -> None:
+            if b'"status"' in content and not failed:
+                failed.append(key)
+                raise StorageError("once")
+            await put(key, content)
+
+        monkeypatch.setattr(at.wiring.files, "put", fail_once)
         async with running(at):
-            stuck = await submit(at, TWO_POSTS)
-            await upstream.arrived(2)
-            other = await at.ended((await submit(at, envelope("/users/1"))).id)
-            assert (other.succeeded, other.failed) == (1, 0)
-            assert (await remembered(at, stuck)).intents == frozenset()
+            job = await submit(at, envelope({"method": "POST", "path": "/users", "body": 1}, "/orders/1"))
+            await at.reaches(job.id, lambda job: job.succeeded == 1)
+            upstream.left_alone.clear()
+            ended = await at.ended(job.id)
+    assert (ended.succeeded, ended.failed, len(failed)) == (2, 0, 1)
+    assert upstream.targets() == ["/users", "/orders/1"]
+
+
+async def test_what_a_batch_has_noted_is_tried_again_in_its_place_and_noted_but_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its journal would grow for as long as an upstream is down."""
+    monkeypatch.setattr("gateway.jobs.running.journalled.PAUSE", 0.01)
+    upstream = Upstream()
+    async with native_house(tmp_path, upstream) as at:
+        recover = failing_at(upstream, "/orders")
+        async with running(at):
+            job = await submit(at, TWO_POSTS)
+            await upstream.arrived(40)
+            assert (await remembered(at, job)).size <= 4
+            recover()
+            ended = await at.ended(job.id)
+            assert (ended.succeeded, ended.failed) == (2, 0)
+
+
+async def test_a_batch_that_gives_itself_a_time_waits_no_longer(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.left_alone.add("orders")
+    async with native_house(tmp_path, upstream) as at, running(at):
+        job = await submit(at, envelope("/orders/1", timeout=50))
+        ended = await at.ended(job.id)
+        assert [one.get("status") for one in await lines(at, ended)] == [504, None]
+    assert upstream.targets() == []
 
 
 async def test_a_batch_that_has_others_in_flight_tries_again_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
