@@ -26,6 +26,7 @@ from gateway.jobs.ports import StorageError, Task, TaskKind, Transaction
 from gateway.jobs.running.flushing import Fenced, Flusher, flushing
 from gateway.jobs.running.pace import Pace
 from gateway.jobs.running.patience import REST
+from gateway.jobs.running.recording import Recorder
 from gateway.jobs.running.sending import Sending
 from gateway.jobs.running.share import Share
 from gateway.jobs.wiring import Wiring
@@ -140,14 +141,14 @@ class Chunks:
     async def _send(self, resumed: _Resumed, flusher: Flusher, left: Sequence[Line], unsent: list[int]) -> bool:
         job = resumed.job
         lines = self._wiring.formats[job.kind]
+        recorder = Recorder(job, lines, flusher)
         rest = []
         for line in left:
             failure = self._give_up(resumed, line)
             if failure is None:
                 rest.append(line)
             else:
-                spelled = lines.spell_unsent(job, line, failure)
-                flusher.add(spelled.series, line.number, spelled.content, spelled.counted)
+                recorder.record_unsent(line, failure)
         sending = Sending(self._wiring, job, lines, self._share, flusher, rest, self._find_pace(job))
         try:
             await sending.begin()

@@ -131,6 +131,7 @@ class Journalled:
     def _pump(self, lane: "_Lane") -> None:
         while self._is_open and lane.queue:
             if self._is_left_alone(lane.upstream):
+                lane.claim.withdraw()
                 self.hold_off(lane.queue.popleft())
                 continue
             if not lane.claim.take(lane.upstream):
@@ -221,15 +222,16 @@ class Journalled:
     def is_stuck(self) -> bool:
         """Whether there is nothing to do but wait for an upstream that is failing.
 
-        What is noted is waited for here: each attempt that noted it, and noted that it was not sent, would add to the journal.
+        What is noted is waited for here, unless the next attempt would know better than to note it: with each that noted it,
+        and noted that it was not sent, the journal would grow.
         """
         if not self._held_off or self._in_flight or any(lane.queue for lane in self._lanes.values()):
             return False
-        return not any(waiting.is_noted for waiting in self._held_off)
+        return all(not waiting.is_noted or self._is_left_alone(waiting.request.upstream) for waiting in self._held_off)
 
     def hold_over(self) -> None:
         """Note what was not sent after all. Another attempt sends it."""
-        for waiting in [*self._held_off, *[one for lane in self._lanes.values() for one in lane.queue]]:
+        for waiting in [*self._intending, *self._held_off, *[one for lane in self._lanes.values() for one in lane.queue]]:
             if waiting.is_noted:
                 self._note(spell_unsent(waiting.mark))
 

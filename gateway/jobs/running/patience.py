@@ -1,9 +1,12 @@
-"""What jobs do not take for an answer: nobody waits for them, so what could not be sent just now is sent later."""
+"""What jobs do not take for an answer: nobody waits for them, so what could not be sent just now is sent later.
+
+An upstream with too many requests waiting is asked again soon. One that is failing is left alone for longer.
+"""
 
 from gateway.messages import Failure, Outcome, Reason
 
 PAUSE = 1.0
-"""Seconds until it is tried again, as long as the same batch still has others in flight."""
+"""Seconds until it is tried again by the same attempt."""
 
 REST = 5.0
 """Seconds until a chunk is begun again that could not go on for it. Meanwhile its place is for jobs that can."""

@@ -20,11 +20,12 @@ from gateway.jobs.kind import Line, LineFormat
 from gateway.jobs.running.flights import Flight, Noted
 from gateway.jobs.running.flushing import Flusher
 from gateway.jobs.running.pace import Pace
-from gateway.jobs.running.patience import was_held_off
+from gateway.jobs.running.patience import PAUSE, was_held_off
 from gateway.jobs.running.preparing import Preparation, Prepared
+from gateway.jobs.running.recording import Recorder
 from gateway.jobs.running.share import Share
 from gateway.jobs.wiring import Wiring
-from gateway.messages import Failure, Outcome
+from gateway.messages import Failure, Outcome, Reason
 
 MOST_UNSAFE = 4 << 20
 """Bytes of results that may wait for a flush before nothing more is sent."""
@@ -52,9 +53,8 @@ class Sending:
         left: Sequence[Line],
         pace: Pace,
     ) -> None:
-        self._job = job
-        self._lines = lines
         self._flusher = flusher
+        self._recorder = Recorder(job, lines, flusher)
         self._drain = wiring.drain
         self._is_left_alone = wiring.is_left_alone
         self._engine = wiring.engine
@@ -100,7 +100,7 @@ class Sending:
             self._over.cancel()
         for flight in self._flights:
             if was_held_off(flight.outcome):
-                self._put_back(flight.prepared)
+                self._put_back(flight)
             elif flight.outcome is not None:
                 self._keep_result(flight)
             else:
@@ -130,9 +130,13 @@ class Sending:
             self._over.set_result(None)
 
     def _is_done(self) -> bool:
-        if self._flights or self._intending or (self._noted and not self._is_held_off):
+        if self._flights or self._intending or (self._noted and not self._is_put_off()):
             return False
         return self._drain.is_on or self._is_held_off or not (self._made or self._left)
+
+    def _is_put_off(self) -> bool:
+        """Whether what is noted is handed back, and not sent."""
+        return self._is_held_off or (self._drain.is_on and self._timer is not None)
 
     # a
     def _step(self) -> bool:
@@ -166,7 +170,7 @@ class Sending:
                 line = self._left.popleft()
                 prepared = self._preparation.prepare(line)
                 if isinstance(prepared, Failure):
-                    self._spell_unsent(line, prepared)
+                    self._recorder.record_unsent(line, prepared)
                 else:
                     self._made.append(prepared)
         return bool(self._made)
@@ -224,7 +228,7 @@ class Sending:
         request = self._preparation.fill(prepared)
         if isinstance(request, Failure):
             self._claim.leave(prepared.upstream)
-            self._spell_unsent(prepared.line, request)
+            self._recorder.record_unsent(prepared.line, request)
             return
         flight = Flight(self, prepared, request, self._engine.clock())
         self._flights.add(flight)
@@ -247,7 +251,7 @@ class Sending:
         try:
             for flight in landed:
                 if was_held_off(flight.outcome) and flight in self._flights:
-                    self._put_back(flight.prepared)
+                    self._put_back(flight)
                 else:
                     self._keep_result(flight)
         except Exception as error:
@@ -265,8 +269,7 @@ class Sending:
             line = flight.prepared.line
             self._pace.saw(self._engine.clock() - flight.started)
             result = self._preparation.judge(flight.prepared, flight.request, flight.outcome, flight.started)
-            spelled = self._lines.spell(self._job, line, result, self._preparation.request_id(line))
-            self._flusher.add(spelled.series, line.number, spelled.content, spelled.counted)
+            self._recorder.record(line, result, self._preparation.request_id(line))
 
     # d
     def _end_one(self, why: Failure) -> bool:
@@ -280,18 +283,18 @@ class Sending:
             line = self._left.popleft()
         else:
             return False
-        self._spell_unsent(line, why)
+        self._recorder.record_unsent(line, why)
         return True
 
-    def _spell_unsent(self, line: Line, failure: Failure) -> None:
-        spelled = self._lines.spell_unsent(self._job, line, failure)
-        self._flusher.add(spelled.series, line.number, spelled.content, spelled.counted)
-
     # e
-    def _put_back(self, prepared: Prepared) -> None:
+    def _put_back(self, flight: Flight) -> None:
+        prepared = flight.prepared
         if prepared.resends:
             self._made.appendleft(prepared)
         else:
             self._noted.appendleft(Noted(prepared, has_room=False))
             self._pace.take_back()
-        self._is_held_off = True
+        if isinstance(flight.outcome, Failure) and flight.outcome.reason is Reason.CIRCUIT_OPEN:
+            self._is_held_off = True
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PAUSE, self._look_again)

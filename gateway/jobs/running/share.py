@@ -137,7 +137,7 @@ class Claim:
             return True
         if self._asked == upstream:
             return False
-        self._withdraw()
+        self.withdraw()
         if not self._share.take(self, upstream):
             self._asked = upstream
             return False
@@ -171,9 +171,9 @@ class Claim:
     def close(self) -> None:
         """Nothing more is sent."""
         self.settle()
-        self._withdraw()
+        self.withdraw()
 
-    def _withdraw(self) -> None:
+    def withdraw(self) -> None:
         """Wait for nothing, and give back what was granted and not taken: it is another upstream's turn, or nobody's."""
         self._asked = None
         self._share.forget(self)

@@ -11,7 +11,7 @@ from gateway.jobs.clients import EVERYBODY
 from gateway.jobs.ports import StorageError
 from gateway.messages import Failure, Outcome, Reason, Request
 from gateway.storage.sql_transaction import SqlTransaction
-from tests.support.batches import envelope
+from tests.support.batches import PATIENCE, envelope
 from tests.support.line_jobs import House, Upstream, house, running
 from tests.support.native_jobs import lines, native_house, remembered, submit
 from tests.support.plain_lines import line
@@ -32,12 +32,12 @@ def rest(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return set_rest
 
 
-def failing_at(upstream: Upstream, path: str) -> Callable[[], None]:
+def failing_at(upstream: Upstream, path: str, failure: Failure = LEFT_ALONE) -> Callable[[], None]:
     """Have requests for it refused unsent, until what is returned is called."""
     answer = upstream.answer
 
     def refuse(request: Request) -> Outcome:
-        return LEFT_ALONE if request.target.startswith(path) else answer(request)
+        return failure if request.target.startswith(path) else answer(request)
 
     def recover() -> None:
         upstream.answer = answer
@@ -99,9 +99,13 @@ async def test_to_be_left_alone_often_is_no_reason_to_be_given_up(tmp_path: Path
         assert (ended.succeeded, ended.failed) == (4, 0)
 
 
-async def test_a_job_can_be_stopped_and_cancelled_meanwhile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reason", [Reason.CIRCUIT_OPEN, Reason.UPSTREAM_OVERLOADED])
+async def test_a_job_can_be_stopped_and_cancelled_meanwhile(
+    tmp_path: Path, reason: Reason, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.jobs.running.sending.PAUSE", 0.2)
     upstream = Upstream()
-    failing_at(upstream, "/users")
+    failing_at(upstream, "/users", Failure(reason, "not now"))
     async with house(tmp_path, upstream) as at:
         async with running(at):
             job = await at.submit(POSTS)
@@ -113,6 +117,45 @@ async def test_a_job_can_be_stopped_and_cancelled_meanwhile(tmp_path: Path) -> N
         ended = await at.ended(job.id)
         assert (ended.state, ended.succeeded, ended.failed) == (State.CANCELLED, 0, 0)
         assert all("job-cancelled" in record for record in await at.records(ended))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_upstream_with_too_much_to_do_is_asked_again_soon(
+    tmp_path: Path, method: str, rest: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest(1000.0)
+    monkeypatch.setattr("gateway.jobs.running.sending.PAUSE", 0.01)
+    upstream = Upstream()
+    answer = upstream.answer
+    refused: list[str] = []
+
+    def answer_later(request: Request) -> Outcome:
+        if len(refused) < 30:
+            refused.append(request.target)
+            return Failure(Reason.UPSTREAM_OVERLOADED, "it has too many requests waiting")
+        return answer(request)
+
+    upstream.answer = answer_later
+    async with house(tmp_path, upstream) as at, running(at):
+        ended = await at.ended((await at.submit([line(n, f"/users/{n}", method=method) for n in range(3)])).id)
+    assert (ended.succeeded, ended.failed) == (3, 0)
+
+
+@pytest.mark.parametrize("reason", [Reason.CIRCUIT_OPEN, Reason.UPSTREAM_OVERLOADED])
+async def test_an_orderly_stop_does_not_wait_for_it(
+    tmp_path: Path, reason: Reason, monkeypatch: pytest.MonkeyPatch, rest: Callable[[float], None]
+) -> None:
+    rest(1000.0)
+    monkeypatch.setattr("gateway.jobs.running.sending.PAUSE", 1000.0)
+    upstream = Upstream()
+    failing_at(upstream, "/users", Failure(reason, "not now"))
+    async with house(tmp_path, upstream) as at:
+        await at.runner.start()
+        job = await at.submit(POSTS)
+        await upstream.arrived(4)
+        async with asyncio.timeout(PATIENCE):
+            await at.runner.stop(grace=1000.0)
+        assert await intents_of(at, job.id) == frozenset()
 
 
 async def test_no_line_is_noted_for_what_is_known_to_be_failing(tmp_path: Path) -> None:
@@ -218,6 +261,65 @@ async def test_what_a_batch_has_noted_is_tried_again_in_its_place_and_noted_but_
             recover()
             ended = await at.ended(job.id)
             assert (ended.succeeded, ended.failed) == (2, 0)
+
+
+async def test_what_was_noted_just_before_its_upstream_failed_leaves_its_place_too(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with native_house(tmp_path, upstream, chunks=1) as at, running(at):
+        recover = failing_at(upstream, "/orders")
+        upstream.holding = True
+        stuck = await submit(at, TWO_POSTS)
+        await upstream.arrived(2)
+        upstream.left_alone.add("orders")
+        upstream.let_go()
+        assert (await at.ended((await submit(at, envelope("/users/1"))).id)).succeeded == 1
+        assert (await remembered(at, stuck)).intents == frozenset()
+        assert len(upstream.requests) == 3
+        recover()
+        upstream.left_alone.clear()
+        ended = await at.ended(stuck.id)
+        assert (ended.succeeded, ended.failed) == (2, 0)
+
+
+async def test_room_that_came_too_late_is_given_back(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.holding = True
+    async with native_house(tmp_path, upstream, upstream_shares={"orders": 1}) as at, running(at):
+        first = await submit(at, envelope("/orders/1"))
+        await upstream.arrived(1)
+        second = await submit(at, envelope("/users/1", "/orders/2"))
+        await upstream.arrived(2)
+        await at.reaches(second.id, lambda _: at.share.waiting == 1)
+        upstream.left_alone.add("orders")
+        upstream.release(1)
+        await at.ended(first.id)
+        assert (at.share.in_flight, at.share.waiting) == (1, 0)
+        upstream.left_alone.clear()
+        upstream.let_go()
+        assert (await at.ended(second.id)).succeeded == 2
+
+
+async def test_an_intent_that_a_hurried_stop_overtakes_was_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream = Upstream()
+    async with native_house(tmp_path, upstream) as at:
+        put, began, goes_on = at.wiring.files.put, asyncio.Event(), asyncio.Event()
+
+        async def put_slowly(key: str, content: bytes) -> None:
+            if b"intent" in content:
+                began.set()
+                await goes_on.wait()
+            await put(key, content)
+
+        monkeypatch.setattr(at.wiring.files, "put", put_slowly)
+        await at.runner.start()
+        job = await submit(at, envelope({"method": "POST", "path": "/orders", "body": 1}))
+        await began.wait()
+        asyncio.get_running_loop().call_later(0.05, goes_on.set)
+        await at.runner.stop(grace=0.0)
+        assert upstream.targets() == []
+    async with native_house(tmp_path, upstream) as at, running(at):
+        ended = await at.ended(job.id)
+        assert (ended.succeeded, ended.failed) == (1, 0)
 
 
 async def test_a_batch_that_gives_itself_a_time_waits_no_longer(tmp_path: Path) -> None:
