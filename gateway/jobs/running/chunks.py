@@ -23,7 +23,7 @@ from gateway.jobs.keys import file_of, input_of
 from gateway.jobs.kind import Line
 from gateway.jobs.lines import split_chunk
 from gateway.jobs.ports import StorageError, Task, TaskKind, Transaction
-from gateway.jobs.running.flushing import Fenced, Flusher, flushing
+from gateway.jobs.running.flushing import Fenced, Flusher, Last, flushing
 from gateway.jobs.running.pace import Pace
 from gateway.jobs.running.patience import REST
 from gateway.jobs.running.recording import Recorder
@@ -79,7 +79,7 @@ class Chunks:
             try:
                 await self._work(resumed, unsent)
             except StorageError:
-                await self._hand_back(resumed.chunk, unsent)
+                await self._if_ours(resumed.chunk, partial(self._forgive, resumed.chunk, unsent))
                 raise
             except HandedBack:
                 if self._wiring.drain.is_on:
@@ -110,12 +110,10 @@ class Chunks:
             try:
                 await self._envelopes.run(chunk, job)
             except HandedBack:
-                await self._hand_back(chunk, (), rests=True)
+                await self._if_ours(chunk, partial(self._rest, chunk, ()))
                 raise
-            async with self._wiring.records.begin() as tx:
-                if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is None:
-                    raise Fenced(chunk.job)
-                await self._close(resumed, tx)
+            if not await self._if_ours(chunk, partial(self._close, resumed)):
+                raise Fenced(chunk.job)
             return
         try:
             lines = await self._read(chunk, job)
@@ -129,6 +127,14 @@ class Chunks:
             flusher.last = partial(self._close, resumed) if is_complete else partial(self._rest, chunk, unsent)
         if not is_complete:
             raise HandedBack(f"{chunk.job}/{chunk.number}")
+
+    async def _if_ours(self, chunk: Chunk, last: Last) -> bool:
+        """Do that in a transaction of its own, if the chunk is still ours; whether it is."""
+        async with self._wiring.records.begin() as tx:
+            if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is None:
+                return False
+            await last(tx)
+        return True
 
     async def _read(self, chunk: Chunk, job: Job) -> Sequence[Line]:
         key = input_of(job.id) if job.input_file is None else file_of(job.input_file)
@@ -193,11 +199,6 @@ class Chunks:
         await self._wiring.queue.put(tx, [Task(TaskKind.FINALISE, job.id)])
 
     # e
-    async def _hand_back(self, chunk: Chunk, unsent: Sequence[int], *, rests: bool = False) -> None:
-        async with self._wiring.records.begin() as tx:
-            if await tx.holds(chunk.job, chunk.number, chunk.token, self._wiring.now()) is not None:
-                await (self._rest if rests else self._forgive)(chunk, unsent, tx)
-
     async def _forgive(self, chunk: Chunk, unsent: Sequence[int], tx: Transaction) -> None:
         """Not to get on because the gateway is stopped, or something else does not work, is no fault of the chunk's."""
         await tx.forgive(chunk.job, chunk.number)

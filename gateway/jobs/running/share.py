@@ -137,7 +137,8 @@ class Claim:
             return True
         if self._asked == upstream:
             return False
-        self.withdraw()
+        if self._asked is not None or self._granted is not None:
+            self.withdraw()
         if not self._share.take(self, upstream):
             self._asked = upstream
             return False
