@@ -46,6 +46,12 @@ def failing_at(upstream: Upstream, path: str, failure: Failure = LEFT_ALONE) -> 
     return recover
 
 
+def failing_at_first(upstream: Upstream, count: int, failure: Failure) -> None:
+    """Have so many requests refused unsent."""
+    answer = upstream.answer
+    upstream.answer = lambda request: failure if len(upstream.requests) <= count else answer(request)
+
+
 async def intents_of(at: House, job: str) -> frozenset[int]:
     async with at.wiring.records.begin() as tx:
         return await tx.intents(job, 0)
@@ -55,16 +61,7 @@ async def intents_of(at: House, job: str) -> frozenset[int]:
 async def test_what_an_upstream_was_not_asked_is_sent_later(tmp_path: Path, method: str) -> None:
     """A job has time: an upstream that restarts must not cost it all of its lines."""
     upstream = Upstream()
-    answer = upstream.answer
-    refused: list[str] = []
-
-    def answer_later(request: Request) -> Outcome:
-        if len(refused) < 3:
-            refused.append(request.target)
-            return LEFT_ALONE
-        return answer(request)
-
-    upstream.answer = answer_later
+    failing_at_first(upstream, 3, LEFT_ALONE)
     async with house(tmp_path, upstream) as at, running(at):
         ended = await at.ended((await at.submit([line(n, f"/users/{n}", method=method) for n in range(3)])).id)
         assert at.errors == []
@@ -126,16 +123,7 @@ async def test_an_upstream_with_too_much_to_do_is_asked_again_soon(
     rest(1000.0)
     monkeypatch.setattr("gateway.jobs.running.sending.PAUSE", 0.01)
     upstream = Upstream()
-    answer = upstream.answer
-    refused: list[str] = []
-
-    def answer_later(request: Request) -> Outcome:
-        if len(refused) < 30:
-            refused.append(request.target)
-            return Failure(Reason.UPSTREAM_OVERLOADED, "it has too many requests waiting")
-        return answer(request)
-
-    upstream.answer = answer_later
+    failing_at_first(upstream, 30, Failure(Reason.UPSTREAM_OVERLOADED, "it has too many requests waiting"))
     async with house(tmp_path, upstream) as at, running(at):
         ended = await at.ended((await at.submit([line(n, f"/users/{n}", method=method) for n in range(3)])).id)
     assert (ended.succeeded, ended.failed) == (3, 0)
